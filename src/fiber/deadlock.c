@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include "fiber/deadlock.h"
+#include "fiber/fiber.h"
+#include "op/perform.h"
+
+/* ThreadSanitizer has a thread of its own. */
+#if SANITIZER_THREAD
+#define SANITIZER_THREADS 1
+#else
+#define SANITIZER_THREADS 0
+#endif
+
+/* Each thread is a directory there, and so a link; return a guess on the safe side. */
+static bool has_foreign_threads(struct group *group)
+{
+        struct stat tasks;
+
+        if (stat("/proc/self/task", &tasks) < 0)
+                return true;
+        return tasks.st_nlink - 2 > group->active + SANITIZER_THREADS;
+}
+
+/* alarm(2), setitimer(2), and timer_create(2), which has the kernel list them. */
+static bool expects_signal(void)
+{
+        struct itimerval itimer;
+        FILE *timers;
+        bool any = false;
+
+        if (!getitimer(ITIMER_REAL, &itimer) &&
+            (itimer.it_value.tv_sec || itimer.it_value.tv_usec)) {
+                struct sigaction action;
+
+                return !sigaction(SIGALRM, NULL, &action) && action.sa_handler != SIG_DFL;
+        }
+        timers = fopen("/proc/self/timers", "re");
+        if (timers) {
+                any = fgetc(timers) != EOF;
+                fclose(timers);
+        }
+        return any;
+}
+
+bool deadlock_may_be_woken(struct group *group)
+{
+        for (unsigned i = 0; i < group->count; i++) {
+                if (atomic_load_explicit(&group->schedulers[i].watches, memory_order_relaxed))
+                        return true;
+        }
+        return has_foreign_threads(group) || expects_signal();
+}
+
+static void describe_arms(const struct fib_perform *perform)
+{
+        if (perform->published == 0)
+                fputs(" nothing that ever happens", stderr);
+        for (unsigned i = 0; i < perform->published; i++) {
+                const fib_waiter *waiter = &perform_arm(perform, i)->waiter;
+                const char *name = waiter->op_class->name;
+
+                /* The state begins with the object, in the library's own operations. */
+                fprintf(stderr, "%s %s", i ? " or" : "", name ? name : "an operation");
+                if (waiter->op_class->state_size >= sizeof(void *) && name)
+                        fprintf(stderr, " (%p)", *(void **)waiter->state);
+        }
+}
+
+void deadlock_describe(struct group *group)
+{
+        const struct stack *stack;
+
+        fputs("fibers: deadlock: every fiber waits, and nothing will wake one:\n", stderr);
+        for (stack = stacks_of(group); stack; stack = stack->next) {
+                const struct frame *frame = frame_on(stack);
+                const struct fib_fiber *fiber = frame->fiber;
+
+                fprintf(stderr, "fibers:   fiber %llu", (unsigned long long)fiber->id);
+                if (fiber->name)
+                        fprintf(stderr, " '%s'", fiber->name);
+                fputs(" waits for", stderr);
+                if (frame->perform)
+                        describe_arms(frame->perform);
+                else
+                        fputs(" fib_resume()", stderr);
+                fputc('\n', stderr);
+        }
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* fiber.c - how fibers begin, follow each other on a thread, and end.
+ *
+ * A fiber that leaves takes the next task itself.  If that is a fiber, it switches straight to
+ * it; anything else is handed to scheduler_run()'s own stack.  A fiber that ends runs the next
+ * one that has not begun on its own stack, without any switch. */
+#include <assert.h>
+#include <unistd.h>
+#include "base/pool.h"
+#include "fiber/fiber.h"
+#include "fiber/parameter.h"
+#include "fiber/overflow.h"
+#include "op/perform.h"
+
+/* How long to wait for memory when there is none for a stack. */
+#define NO_STACK_US 1000
+
+static const struct parker_ops fiber_ops;
+
+struct frame *frame_current(void)
+{
+        struct fib_scheduler *scheduler = scheduler_current();
+        struct parker *parker = scheduler ? scheduler->running : NULL;
+
+        return parker && parker->ops == &fiber_ops ? container_of(parker, struct frame, parker)
+                                                   : NULL;
+}
+
+/* Notes that a fiber is about to run in the calling thread. */
+static inline void enter(struct fib_scheduler *scheduler, struct frame *frame)
+{
+        frame->scheduler = scheduler;
+        frame->perform = NULL;
+        frame->context.value = frame->parker.value;
+        scheduler->running = &frame->parker;
+}
+
+static void fiber_main(void *arg);
+
+/* Puts the frame of a fiber that begins at the top of a stack. */
+static struct frame *begin(struct fib_fiber *fiber, struct stack *stack)
+{
+        struct frame *frame = frame_on(stack);
+
+        *frame = (struct frame){
+                .parker = { .ops = &fiber_ops, .direct = &frame->direct },
+                .fiber = fiber,
+                .stack = stack,
+        };
+        direct_init(&frame->direct, &frame->parker);
+        return frame;
+}
+
+/* A NEW fiber is LIVE as soon as its function has been read from the handle. */
+static void *call_fn(struct frame *frame)
+{
+        struct fib_fiber *fiber = frame->fiber;
+        fib_fn *fn = fiber->fn;
+
+        fiber->frame = frame;
+        fiber->state = FIBER_LIVE;
+        fiber->task.stealable = fiber->migratable ? TASK_OFFERED : TASK_PINNED;
+        return fn(fiber->arg);
+}
+
+/* The frame of the fiber to switch to.  Return: NULL: it has not begun, and cannot for want of
+ * memory. */
+static struct frame *frame_for(struct fib_scheduler *scheduler, struct fib_fiber *fiber)
+{
+        struct worker *worker = worker_of(scheduler);
+        struct stack *stack;
+        struct frame *frame;
+
+        if (fiber->state == FIBER_LIVE)
+                return fiber->frame;
+        stack = stack_get(&worker->stacks, fiber->stack_class, scheduler->group);
+        if (unlikely(!stack))
+                return NULL;
+        frame = begin(fiber, stack);
+        context_init(&frame->context, frame, fiber_main, frame);
+        return frame;
+}
+
+static void fiber_run(struct task *task, struct fib_scheduler *scheduler)
+{
+        struct worker *worker = worker_of(scheduler);
+        struct frame *frame;
+
+        do {
+                frame = frame_for(scheduler, fiber_of_task(task));
+                if (!frame) {
+                        /* It stays queued until another fiber has given up its stack. */
+                        task->stealable = TASK_PINNED;
+                        scheduler_push(scheduler, task);
+                        usleep(NO_STACK_US);
+                        return;
+                }
+                enter(scheduler, frame);
+                exception_swap(worker->exception_globals, &worker->exceptions,
+                               &frame->exceptions);
+                sanitizer_before_switch(&worker->sanitizer, &frame->stack->sanitizer, false);
+                context_switch(&worker->context, &frame->context);
+                sanitizer_after_switch(&worker->sanitizer);
+                if (worker->after) {
+                        void (*after)(struct worker *) = worker->after;
+
+                        worker->after = NULL;
+                        after(worker);
+                }
+                task = worker->handoff;
+                worker->handoff = NULL;
+        } while (task && task->kind == &fiber_kind);
+        if (task)
+                task->kind->run(task, scheduler);
+}
+
+/* The last thing that a fiber does before it waits, or for good (`dies`). */
+static ALWAYS_INLINE fib_value switch_to(struct frame *self, struct context *to,
+                                         struct sanitizer_stack *to_sanitizer, bool dies)
+{
+#if SANITIZER_ADDRESS || SANITIZER_THREAD
+        sanitizer_before_switch(&self->stack->sanitizer, to_sanitizer, dies);
+        context_switch(&self->context, to);
+        sanitizer_after_switch(&self->stack->sanitizer);
+        return self->context.value;
+#else
+        return context_switch_last(&self->context, to);
+#endif
+}
+
+static ALWAYS_INLINE fib_value switch_to_fiber(struct fib_scheduler *scheduler,
+                                               struct frame *self, struct frame *next, bool dies)
+{
+        exception_swap(worker_of(scheduler)->exception_globals, &self->exceptions,
+                       &next->exceptions);
+        enter(scheduler, next);
+        return switch_to(self, &next->context, &next->stack->sanitizer, dies);
+}
+
+static ALWAYS_INLINE fib_value switch_to_worker(struct fib_scheduler *scheduler,
+                                                struct frame *self, bool dies)
+{
+        struct worker *worker = worker_of(scheduler);
+
+        exception_swap(worker->exception_globals, &self->exceptions, &worker->exceptions);
+        scheduler->running = NULL;
+        return switch_to(self, &worker->context, &worker->sanitizer, dies);
+}
+
+fib_value fiber_leave_then(struct frame *self, void (*after)(struct worker *worker))
+{
+        struct fib_scheduler *scheduler = self->scheduler;
+
+        worker_of(scheduler)->after = after;
+        worker_of(scheduler)->left = self;
+        return switch_to_worker(scheduler, self, false);
+}
+
+static ALWAYS_INLINE fib_value leave(struct frame *self)
+{
+        struct fib_scheduler *scheduler = self->scheduler;
+        struct task *task = scheduler_next(scheduler);
+        struct frame *next;
+
+        if (unlikely(task == &self->fiber->task)) {
+                self->perform = NULL;
+                return self->parker.value;
+        }
+        if (likely(task && task->kind == &fiber_kind)) {
+                next = frame_for(scheduler, fiber_of_task(task));
+                if (likely(next))
+                        return switch_to_fiber(scheduler, self, next, false);
+        }
+        worker_of(scheduler)->handoff = task;
+        return switch_to_worker(scheduler, self, false);
+}
+
+fib_value fiber_leave(struct frame *self)
+{
+        return leave(self);
+}
+
+/* Ends it for good: on to the next task, with nothing left here to come back to. */
+static void die(struct frame *self, struct task *task)
+{
+        struct fib_scheduler *scheduler = self->scheduler;
+        struct worker *worker = worker_of(scheduler);
+        struct frame *next = NULL;
+
+        if (task && task->kind == &fiber_kind)
+                next = frame_for(scheduler, fiber_of_task(task));
+        /* Not before: its stack might have been given to the next one. */
+        if (worker->dying)
+                stack_put(&worker->stacks, worker->dying);
+        worker->dying = self->stack;
+        atomic_store_explicit(&self->stack->owner, NULL, memory_order_relaxed);
+        if (next) {
+                switch_to_fiber(scheduler, self, next, true);
+        } else {
+                worker->handoff = task;
+                switch_to_worker(scheduler, self, true);
+        }
+        __builtin_unreachable();
+}
+
+/* The bottom of a fiber's stack: one fiber after the other. */
+static void fiber_main(void *arg)
+{
+        struct frame *frame = arg;
+        struct stack *stack = frame->stack;
+
+        sanitizer_after_switch(&stack->sanitizer);
+        for (;;) {
+                struct fib_fiber *fiber = frame->fiber;
+                struct fib_scheduler *scheduler;
+                struct task *task;
+                void *result;
+
+                float_control_set(worker_of(frame->scheduler)->float_control);
+                result = call_fn(frame);
+                stack_check(stack, fiber);
+                fiber_finish(fiber, result, false);
+                scheduler = frame->scheduler;
+                task = scheduler_next(scheduler);
+                if (!task || task->kind != &fiber_kind ||
+                    fiber_of_task(task)->state != FIBER_NEW ||
+                    fiber_of_task(task)->stack_class != stack_class(stack))
+                        die(frame, task);
+                sanitizer_stack_reused(&stack->sanitizer, stack->low,
+                                       stack_size_of(stack_class(stack)));
+                begin(fiber_of_task(task), stack);
+                enter(scheduler, frame);
+        }
+}
+
+static void fiber_drop(struct task *task)
+{
+        fiber_finish(fiber_of_task(task), NULL, true);
+}
+
+const struct task_kind fiber_kind = { fiber_run, fiber_drop };
+
+void fiber_ready(struct frame *frame, bool in_handler)
+{
+        struct fib_scheduler *scheduler = frame->scheduler;
+
+        /* A handler may have interrupted the owner in the middle of a push; and who readies
+         * itself must not be offered to peers before it has left its stack. */
+        if (in_handler || frame == frame_current())
+                scheduler_send(scheduler, &frame->fiber->task);
+        else
+                scheduler_give(scheduler, &frame->fiber->task);
+}
+
+static struct frame *frame_of(struct parker *parker)
+{
+        return container_of(parker, struct frame, parker);
+}
+
+static fib_value park(struct parker *parker, struct fib_perform *perform)
+{
+        struct frame *frame = frame_of(parker);
+
+        frame->perform = perform;
+        return leave(frame);
+}
+
+static void resume(struct parker *parker, bool in_handler)
+{
+        fiber_ready(frame_of(parker), in_handler);
+}
+
+static struct arm *arm_of_timer(struct timer *timer)
+{
+        return container_of(timer, struct arm, timer);
+}
+
+static void add_timer(struct parker *parker, struct timer *timer, int64_t expiry)
+{
+        struct fib_scheduler *scheduler = frame_of(parker)->scheduler;
+
+        arm_of_timer(timer)->scheduler = scheduler;
+        scheduler_add_timer(scheduler, timer, expiry);
+}
+
+static void cancel_timer(struct parker *parker, struct timer *timer)
+{
+        timers_cancel(&arm_of_timer(timer)->scheduler->timers, timer);
+}
+
+static int watch(struct parker *parker, struct watch *watch)
+{
+        watch->scheduler = frame_of(parker)->scheduler;
+        return descriptor_watch(watch);
+}
+
+static void forget(struct parker *parker, struct watch *watch)
+{
+        descriptor_forget(watch);
+}
+
+static const struct parker_ops fiber_ops = {
+        .park = park,
+        .resume = resume,
+        .add_timer = add_timer,
+        .cancel_timer = cancel_timer,
+        .watch = watch,
+        .forget = forget,
+};

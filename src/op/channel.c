@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* channel.c - a rendezvous between a putter and a getter.
+ *
+ * Two queues of waiters and a lock.  A putter that finds a getter gives it the message and
+ * wakes it; else it joins the putters.  A getter likewise.  To look and to join is one step
+ * under the lock, so a direct call takes it once, and of two that come at the same time the
+ * second sees the first.
+ *
+ * Both queues are non-empty only while one holds waiters of a single choice that both puts and
+ * gets, or waiters whose performer is done already and about to withdraw them. */
+#include <assert.h>
+#include "base/pool.h"
+#include "base/spinlock.h"
+#include "op/perform.h"
+#include "op/waitq.h"
+#include <fibers/channel.h>
+
+enum side { PUT, GET };
+
+struct fib_channel {
+        struct spinlock lock;
+        atomic_uint refs;
+        struct waitq waiting[2];        /* by side; under the lock */
+};
+
+/* The state of a put or get operation; that of a direct call borrows the channel. */
+struct exchange {
+        fib_channel *channel;
+        fib_value message;              /* of a put */
+};
+
+fib_channel *fib_channel_new(void)
+{
+        fib_channel *channel = pool_alloc(sizeof(*channel));
+
+        if (!channel)
+                return NULL;
+        atomic_init(&channel->lock.held, 0);
+        atomic_init(&channel->refs, 1);
+        atomic_init(&channel->waiting[PUT].first, NULL);
+        atomic_init(&channel->waiting[GET].first, NULL);
+        return channel;
+}
+
+fib_channel *fib_channel_ref(fib_channel *channel)
+{
+        if (channel)
+                atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+        return channel;
+}
+
+void fib_channel_unref(fib_channel *channel)
+{
+        /* Acquire: what others did before they gave up theirs; pairs with their release. */
+        if (!channel || (atomic_load_explicit(&channel->refs, memory_order_acquire) != 1 &&
+                         atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) != 1))
+                return;
+        assert(!waitq_first(&channel->waiting[PUT]) && !waitq_first(&channel->waiting[GET]) &&
+               "a channel's last reference is given up while somebody waits");
+        pool_free(channel, sizeof(*channel));
+}
+
+/* Moves the message between the two who meet, and takes the one who waited off its queue.
+ * `mine`: where the caller's message is, or is wanted. */
+static void pass(fib_channel *channel, enum side side, fib_value *mine, fib_waiter *theirs)
+{
+        waitq_remove(&channel->waiting[!side], theirs);
+        if (side == PUT)
+                theirs->value = *mine;
+        else
+                *mine = theirs->value;
+}
+
+/* Meets the first partner that is still waiting.  The caller is not published; it holds the
+ * lock.  Return: the partner, to be woken without the lock; NULL: there is none. */
+static inline fib_waiter *meet(fib_channel *channel, enum side side, fib_value *mine)
+{
+        fib_waiter *theirs = waitq_first(&channel->waiting[!side]);
+
+        for (; theirs; theirs = waitq_next(&channel->waiting[!side], theirs)) {
+                if (commit_sync(&theirs->perform->commit)) {
+                        pass(channel, side, mine, theirs);
+                        return theirs;
+                }
+        }
+        return NULL;
+}
+
+/* The same for a choice, which may have been published elsewhere.  `*done` is set when the
+ * caller need not wait here: it has met somebody, or another of its arms was done. */
+static fib_waiter *meet_claimed(fib_channel *channel, enum side side, fib_waiter *mine,
+                                bool *done)
+{
+        fib_waiter *theirs = waitq_first(&channel->waiting[!side]);
+
+        for (; theirs; theirs = waitq_next(&channel->waiting[!side], theirs)) {
+                int r;
+
+                if (theirs->perform == mine->perform)
+                        continue;
+                r = commit_pair(&mine->perform->commit, &theirs->perform->commit);
+                *done = r != -EAGAIN;
+                if (r == 0)
+                        pass(channel, side, &mine->value, theirs);
+                if (*done)
+                        return r == 0 ? theirs : NULL;
+        }
+        return NULL;
+}
+
+static int try_exchange(fib_channel *channel, enum side side, fib_value *value)
+{
+        fib_waiter *theirs;
+
+        if (!waitq_first(&channel->waiting[!side]))
+                return -EAGAIN; /* a partner that comes right now comes later */
+        spinlock_acquire(&channel->lock);
+        theirs = meet(channel, side, value);
+        spinlock_release(&channel->lock);
+        if (!theirs)
+                return -EAGAIN;
+        perform_wake(theirs->perform, theirs, false);
+        return 0;
+}
+
+static int block_exchange(fib_channel *channel, enum side side, fib_waiter *mine)
+{
+        fib_waiter *theirs;
+        bool done = false;
+
+        spinlock_acquire(&channel->lock);
+        theirs = meet_claimed(channel, side, mine, &done);
+        if (!done)
+                waitq_append(&channel->waiting[side], mine);
+        spinlock_release(&channel->lock);
+        if (theirs) {
+                perform_done_by_self(mine->perform, mine);
+                perform_wake(theirs->perform, theirs, false);
+        }
+        return 0;
+}
+
+static void cancel_exchange(fib_channel *channel, enum side side, fib_waiter *waiter)
+{
+        spinlock_acquire(&channel->lock);
+        waitq_remove(&channel->waiting[side], waiter);
+        spinlock_release(&channel->lock);
+}
+
+static int put_try(void *state, fib_value *ret)
+{
+        struct exchange *exchange = state;
+        fib_value message = exchange->message;
+        int r = try_exchange(exchange->channel, PUT, &message);
+
+        if (r == 0)
+                *ret = fib_num(0);
+        return r;
+}
+
+static int put_block(void *state, fib_waiter *waiter)
+{
+        struct exchange *exchange = state;
+
+        waiter->value = exchange->message;
+        return block_exchange(exchange->channel, PUT, waiter);
+}
+
+static void put_cancel(void *state, fib_waiter *waiter)
+{
+        cancel_exchange(((struct exchange *)state)->channel, PUT, waiter);
+}
+
+static int get_try(void *state, fib_value *ret)
+{
+        return try_exchange(((struct exchange *)state)->channel, GET, ret);
+}
+
+static int get_block(void *state, fib_waiter *waiter)
+{
+        return block_exchange(((struct exchange *)state)->channel, GET, waiter);
+}
+
+static void get_cancel(void *state, fib_waiter *waiter)
+{
+        cancel_exchange(((struct exchange *)state)->channel, GET, waiter);
+}
+
+static void exchange_destroy(void *state)
+{
+        fib_channel_unref(((struct exchange *)state)->channel);
+}
+
+static const fib_op_class put_class = {
+        .state_size = sizeof(struct exchange),
+        .FIB_TRY_MEMBER = put_try,
+        .block = put_block,
+        .cancel = put_cancel,
+        .destroy = exchange_destroy,
+        .name = "put",
+};
+
+static const fib_op_class get_class = {
+        .state_size = sizeof(struct exchange),
+        .FIB_TRY_MEMBER = get_try,
+        .block = get_block,
+        .cancel = get_cancel,
+        .destroy = exchange_destroy,
+        .name = "get",
+};
+
+fib_op *fib_put_op(fib_channel *channel, fib_value message)
+{
+        struct exchange exchange = { fib_channel_ref(channel), message };
+
+        return channel ? fib_op_new(&put_class, &exchange) : NULL;
+}
+
+fib_op *fib_get_op(fib_channel *channel)
+{
+        struct exchange exchange = { .channel = fib_channel_ref(channel) };
+
+        return channel ? fib_op_new(&get_class, &exchange) : NULL;
+}
+
+static void wait_in(fib_channel *channel, enum side side, struct direct *direct, fib_value value)
+{
+        struct exchange *exchange = (struct exchange *)direct->state;
+        fib_waiter *waiter = &direct->arm.waiter;
+
+        exchange->channel = channel;
+        commit_init(&direct->perform.commit, COMMIT_SOLO);
+        direct->perform.winner = NULL;
+        waiter->op_class = side == PUT ? &put_class : &get_class;
+        waiter->value = value;
+        waitq_append(&channel->waiting[side], waiter);
+        spinlock_release(&channel->lock);
+}
+
+/* The rest of a direct call in a plain thread; the lock is held. */
+static NOINLINE fib_value wait_in_thread(fib_channel *channel, enum side side, fib_value value)
+{
+        struct thread_parker thread;
+        struct direct direct;
+
+        perform_begin(&direct.perform, COMMIT_SOLO, &direct.arm, 1, &thread);
+        direct_init(&direct, direct.perform.parker);
+        wait_in(channel, side, &direct, value);
+        value = perform_park(&direct.perform);
+        perform_end(&direct.perform, &thread);
+        return value;
+}
+
+/* A direct call: one look and, if nobody is there, one wait, under one lock. */
+static ALWAYS_INLINE fib_value exchange_now(fib_channel *channel, enum side side, fib_value value)
+{
+        struct parker *parker;
+        fib_waiter *theirs;
+
+        spinlock_acquire(&channel->lock);
+        theirs = meet(channel, side, &value);
+        if (theirs) {
+                spinlock_release(&channel->lock);
+                perform_wake(theirs->perform, theirs, false);
+                return value;
+        }
+        parker = *parker_slot();
+        if (unlikely(!parker || !parker->direct))
+                return wait_in_thread(channel, side, value);
+        wait_in(channel, side, parker->direct, value);
+        return perform_park(&parker->direct->perform);
+}
+
+void fib_put(fib_channel *channel, fib_value message)
+{
+        assert(channel);
+        if (channel)
+                exchange_now(channel, PUT, message);
+}
+
+fib_value fib_get(fib_channel *channel)
+{
+        assert(channel);
+        return channel ? exchange_now(channel, GET, fib_num(0)) : fib_num(0);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include "base/random.h"
+#include "op/condition.h"
+#include "op/path.h"
+#include "platform/clock.h"
+#include "platform/thread-local.h"
+#include "sched/scheduler.h"
+
+/* How many arms and paths have room on the performer's stack. */
+#define FEW_ARMS 6
+#define FEW_PATHS 12
+
+static _Thread_local struct parker *thread_parker;
+static _Thread_local struct random thread_random;
+
+/* In a plain thread. */
+static NOINLINE struct parker **thread_slot(void)
+{
+        return LAUNDER(&thread_parker);
+}
+
+static NOINLINE struct random *thread_randomness(void)
+{
+        struct random *random = LAUNDER(&thread_random);
+
+        if (!random->state)
+                random_init(random, (uint64_t)clock_now() ^ (uintptr_t)random);
+        return random;
+}
+
+struct parker **parker_thread_slot(void)
+{
+        return thread_slot();
+}
+
+static unsigned random_start(unsigned count)
+{
+        struct fib_scheduler *scheduler;
+
+        if (count < 2)
+                return 0;
+        scheduler = scheduler_current();
+        return random_below(scheduler ? &scheduler->random : thread_randomness(), count);
+}
+
+static int try_op(fib_op *op, fib_value *ret)
+{
+        return op->op_class->FIB_TRY_MEMBER(op->state, ret);
+}
+
+/* Tries each arm.  Return: whether one was done, or failed: it is the winner. */
+static bool try_arms(struct fib_perform *perform)
+{
+        for (unsigned i = 0; i < perform->count; i++) {
+                struct arm *arm = perform_arm(perform, i);
+                int r = try_op(arm->op, &arm->waiter.value);
+
+                if (r == -EAGAIN)
+                        continue;
+                perform->winner = &arm->waiter;
+                perform->status = r;
+                return true;
+        }
+        return false;
+}
+
+/* A block gave an error: the perform ends with it, unless another arm is done already. */
+static void fail_block(struct fib_perform *perform, int error)
+{
+        if (!commit_sync(&perform->commit))
+                return;
+        perform->status = error;
+        perform->by_self = true;
+}
+
+static void publish_arms(struct fib_perform *perform)
+{
+        for (unsigned i = 0; i < perform->count; i++) {
+                struct arm *arm = perform_arm(perform, i);
+                fib_waiter *waiter = &arm->waiter;
+                int r;
+
+                if (commit_state(&perform->commit) == COMMIT_SYNCHED)
+                        break;
+                arm->condition = NULL;
+                waiter->next = waiter->prev = NULL;
+                waiter->perform = perform;
+                waiter->op_class = arm->op->op_class;
+                waiter->state = arm->op->state;
+                r = waiter->op_class->block(waiter->state, waiter);
+                if (r < 0) {
+                        fail_block(perform, r);
+                        break;
+                }
+                perform->published = i + 1;
+        }
+        perform_recheck(perform);
+}
+
+static void withdraw_arms(struct fib_perform *perform)
+{
+        for (unsigned i = 0; i < perform->published; i++) {
+                fib_waiter *waiter = &perform_arm(perform, i)->waiter;
+
+                if (waiter != perform->winner && waiter->op_class->cancel)
+                        waiter->op_class->cancel(waiter->state, waiter);
+        }
+}
+
+/* Publishes, waits and withdraws, if it is to wait. */
+static void block(struct fib_perform *perform, bool wait)
+{
+        if (!wait) {
+                perform->status = -EAGAIN;
+                return;
+        }
+        publish_arms(perform);
+        if (!perform->by_self)
+                perform_park(perform);
+        withdraw_arms(perform);
+}
+
+int perform_alone(const fib_op_class *op_class, void *state, struct arm *arm, bool exclusive)
+{
+        struct thread_parker thread;
+        struct fib_perform perform;
+        int r;
+
+        perform_begin(&perform, exclusive ? COMMIT_SOLO : COMMIT_WAITING, arm, 1, &thread);
+        arm->condition = NULL;
+        arm->waiter = (fib_waiter){
+                .perform = &perform,
+                .op_class = op_class,
+                .state = state,
+                .value = arm->waiter.value,
+        };
+        perform.published = 1;
+        r = op_class->block(state, &arm->waiter);
+        if (r < 0)
+                perform.published = 0;
+        else if (!perform.by_self)
+                perform_park(&perform);
+        perform_end(&perform, &thread);
+        return r < 0 ? r : perform.status;
+}
+
+/* Runs the wraps around the winner. */
+static int run_wraps(const struct path *path, fib_value *value)
+{
+        for (; path; path = path->outer) {
+                int r = path->wrap ? path->wrap->fn(value, path->wrap->arg) : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* What a perform owns besides the stack, so that it can be given up from outside. */
+struct general {
+        struct fib_perform perform;
+        struct layout layout;
+        void *memory;                   /* arms and paths, if they are many */
+        fib_op *op;                     /* a reference */
+};
+
+static void general_free(struct general *general)
+{
+        layout_forget(&general->layout);
+        free(general->memory);
+        fib_op_unref(general->op);
+}
+
+static void general_abandon(struct fib_perform *perform)
+{
+        struct general *general = container_of(perform, struct general, perform);
+
+        layout_nack(&general->layout, NULL);
+        general_free(general);
+}
+
+/* Finds room for the arms and paths that were counted.  Return: false without memory. */
+static bool make_room(struct general *general, struct arm *few_arms, struct path *few_paths)
+{
+        struct layout *layout = &general->layout;
+        size_t arms = layout->arm_count * sizeof(struct arm);
+
+        layout->arms = few_arms;
+        layout->paths = few_paths;
+        if (layout->arm_count <= FEW_ARMS && layout->path_count <= FEW_PATHS)
+                return true;
+        general->memory = malloc(arms + layout->path_count * sizeof(struct path) + 1);
+        if (!general->memory)
+                return false;
+        layout->arms = general->memory;
+        layout->paths = (struct path *)((char *)general->memory + arms);
+        return true;
+}
+
+/* Performs any operation, whose reference it takes. */
+static int perform_general(fib_op *op, fib_value *ret, bool wait)
+{
+        struct general general = { .op = op };
+        struct fib_perform *perform = &general.perform;
+        struct arm few_arms[FEW_ARMS];
+        struct path few_paths[FEW_PATHS];
+        const struct arm *winner = NULL;
+        struct thread_parker thread;
+        fib_value value;
+        int r, index;
+
+        r = layout_force(&general.layout, op);
+        if (r == 0 && !make_room(&general, few_arms, few_paths))
+                r = -ENOMEM;
+        if (r < 0)
+                goto give_up;
+        layout_expand(&general.layout, op);
+        do {
+                perform_begin(perform, COMMIT_WAITING, general.layout.arms,
+                              (unsigned)general.layout.arm_count, &thread);
+                perform->abandon = general_abandon;
+                perform->start = random_start(perform->count);
+                if (!try_arms(perform))
+                        block(perform, wait);
+                perform_end(perform, &thread);
+                r = perform->status;
+        } while (r == -EAGAIN && wait); /* an arm was ready, but no longer is */
+        if (r < 0)
+                goto give_up;
+        winner = arm_of(perform->winner);
+        layout_nack(&general.layout, winner->path);
+        value = winner->waiter.value;
+        index = winner->index;
+        r = run_wraps(winner->path, &value);
+        general_free(&general);
+        if (r < 0)
+                return r;
+        if (ret)
+                *ret = value;
+        return index < 0 ? 0 : index;
+give_up:
+        layout_nack(&general.layout, NULL);
+        general_free(&general);
+        return r;
+}
+
+/* Tries a plain operation, without laying it out.
+ * Return: as fib_try(), the operation's reference not taken. */
+static int try_plainly(fib_op *op, fib_value *ret)
+{
+        struct op_choice *choice = (struct op_choice *)op;
+        fib_value value;
+        unsigned start;
+        int r;
+
+        if (op->kind == OP_BASE) {
+                r = try_op(op, &value);
+                if (r == 0 && ret)
+                        *ret = value;
+                return r;
+        }
+        start = random_start((unsigned)choice->count);
+        for (size_t i = 0; i < choice->count; i++) {
+                size_t at = start + i < choice->count ? start + i : start + i - choice->count;
+
+                r = try_op(choice->arms[at], &value);
+                if (r == -EAGAIN)
+                        continue;
+                if (r < 0)
+                        return r;
+                if (ret)
+                        *ret = value;
+                return (int)at;
+        }
+        return -EAGAIN;
+}
+
+static int perform_op(fib_op *op, fib_value *ret, bool wait)
+{
+        int r;
+
+        if (!op)
+                return -ENOMEM;
+        if (atomic_load_explicit(&op->refs, memory_order_relaxed) == 0)
+                return -EINVAL; /* at best: the memory may be another operation's by now */
+        if (op->plain) {
+                r = try_plainly(op, ret);
+                if (r != -EAGAIN || !wait) {
+                        fib_op_unref(op);
+                        return r;
+                }
+        }
+        return perform_general(op, ret, wait);
+}
+
+int fib_perform(fib_op *op, fib_value *ret)
+{
+        return perform_op(op, ret, true);
+}
+
+int fib_try(fib_op *op, fib_value *ret)
+{
+        return perform_op(op, ret, false);
+}
+
+void perform_abandon(struct fib_perform *perform, bool (*resumed)(struct parker *parker))
+{
+        bool alone = commit_state(&perform->commit) == COMMIT_SOLO;
+        unsigned rounds = 0;
+
+        /* A solo perform is taken off its queue, and synched, under one lock: take it off first,
+         * and what the state is then it remains. */
+        if (alone)
+                withdraw_arms(perform);
+        if (alone ? commit_state(&perform->commit) == COMMIT_SYNCHED
+                  : !commit_sync(&perform->commit)) {
+                while (!resumed(perform->parker))
+                        spin(&rounds);
+        }
+        perform_discard(perform);
+}
+
+void perform_discard(struct fib_perform *perform)
+{
+        withdraw_arms(perform);
+        if (perform->abandon)
+                perform->abandon(perform);
+}

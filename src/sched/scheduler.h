@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* scheduler.h - runs tasks in turns; the inside of a scheduler, for this floor and those above.
+ *
+ * A turn takes all tasks that are there, runs each once, and looks at descriptors and timers
+ * now and then.  Tasks lie in four places:
+ *
+ *   current   what is left of this turn            owner only, no atomics
+ *   next      tasks for the next turn              owner only, no atomics
+ *   ready     tasks that peers may take instead    stealing deque: the owner pushes
+ *   inbox     tasks from other threads             any thread pushes
+ *
+ * Together, current, next and ready are one queue, first in, first out: a task in `next`
+ * remembers in `after` how many tasks had been pushed to `ready` before it, and `turn_end` says
+ * so of the turn (modulo 2^32).
+ *
+ * Schedulers made together are a group: the peer set.  Steps, not a closed loop: an embedder
+ * may call scheduler_next(), scheduler_poll() and scheduler_idle() from a loop of its own. */
+#ifndef SCHED_SCHEDULER_H
+#define SCHED_SCHEDULER_H
+
+#include <fibers/scheduler.h>
+#include "base/deque.h"
+#include "base/inbox.h"
+#include "base/random.h"
+#include "sched/task.h"
+#include "sched/timers.h"
+
+#define SCHEDULER_MAX_EVENTS 256
+#define SCHEDULER_SPIN_NS 50000 /* at most; to wake a sleeper costs 25-50 microseconds */
+
+struct group;
+struct epoll_event;
+
+struct fib_scheduler {
+        /* Touched by the thread that runs it only. */
+        struct queue current;
+        struct queue next;
+        uint32_t turn_end;
+        int credit;                     /* tasks until descriptors and timers are looked at */
+        int last_credit;                /* what that was at the last look */
+        int64_t last_look;
+        int64_t spin_ns;                /* how long it pays to watch the inbox before sleeping */
+        struct random random;
+        bool (*finished)(void *arg);    /* asked each turn; may be NULL */
+        void *finished_arg;
+        bool between_turns;             /* finished() has been asked for the turn to come */
+        void *running;                  /* floor 3's: who performs in this thread; NULL: nobody */
+        void *worker;                   /* floor 4's */
+
+        /* Never changed while it can be reached. */
+        struct group *group;
+        unsigned index;                 /* in the group */
+        uint64_t id;                    /* unique in the process, never 0 */
+        int epoll_fd;
+        int wake_fd;                    /* an eventfd, in the epoll, edge-triggered, never read */
+        struct epoll_event *events;     /* what the last wait gave */
+
+        struct deque ready;
+        struct timers timers;
+
+        /* Shared; written now and then. */
+        alignas(CACHE_LINE) struct inbox inbox;
+        atomic_bool asleep;             /* sleep.c; whoever clears it writes to wake_fd */
+        atomic_int_least64_t asleep_until;
+        atomic_uint watches;            /* descriptors waited for here */
+        atomic_uint visitors;           /* threads of no group that are handing a task over */
+        atomic_uint_least32_t runcount; /* written by the owner */
+        atomic_bool running_now;        /* a thread is in scheduler_run() */
+        pthread_t thread;               /* valid while running_now */
+        bool idle;                      /* under the group's lock */
+        struct spinlock calls_lock;
+        struct list calls;              /* call.c: those that wait for a descriptor or a time */
+};
+
+/* Schedulers that share and steal. */
+struct group {
+        unsigned count;                 /* of schedulers; does not change */
+        bool crowded;                   /* they are more than the processors; likewise */
+        atomic_uint sleepers;           /* schedulers asleep, or about to be */
+        atomic_uint searchers;          /* schedulers that look for work before sleeping */
+        atomic_bool stop;               /* scheduler_run() returns at the next turn */
+        pthread_mutex_t lock;           /* guards the two below, and all schedulers' `idle` */
+        unsigned active;                /* schedulers in scheduler_run() */
+        unsigned idle;                  /* those of them that are about to sleep, or do */
+
+        /* Asked by the last one to go idle, under the lock, when no scheduler has a task and
+         * none has a timer: how long to sleep before asking again (CLOCK_NEVER allowed); 0: do
+         * not sleep.  May be NULL. */
+        int64_t (*quiescent)(void *arg);
+        void *quiescent_arg;
+
+        uint8_t stack_class;            /* floor 4's: what its fibers are like */
+        bool migratable;
+
+        struct fib_scheduler schedulers[];
+};
+
+/* Allocates a group with its descriptors.  Fails: -EINVAL, -ENOMEM, -EMFILE, -ENFILE. */
+int group_new(unsigned count, struct group **ret);
+
+/* Drops all tasks, and frees it.  None may be running. */
+void group_free(struct group *group);
+
+/* Takes all tasks out of all queues; no thread runs the group. */
+struct queue group_collect(struct group *group);
+
+/* Makes every scheduler_run() of the group return. */
+void group_stop(struct group *group);
+
+/* Whether nothing can run but by a descriptor or by a thread of no group; under the lock. */
+bool group_quiet(struct group *group);
+
+/* The scheduler that the calling thread runs, or NULL.  Read afresh each time: the calling fiber
+ * may have moved to another thread.  On x86-64 by an asm of two instructions that compilers
+ * cannot look into; elsewhere by a call that hides the address (platform/thread-local.h). */
+extern HIDDEN _Thread_local struct fib_scheduler *scheduler_of_thread;
+
+#if defined(__x86_64__)
+static inline struct fib_scheduler *scheduler_current(void)
+{
+        struct fib_scheduler *scheduler;
+
+        __asm__ volatile("movq scheduler_of_thread@gottpoff(%%rip), %0\n\t"
+                         "movq %%fs:(%0), %0"
+                         : "=r"(scheduler));
+        return scheduler;
+}
+#else
+struct fib_scheduler *scheduler_current(void);
+#endif
+
+/* Binds it to the calling thread, and undoes that.  Fails: -EBUSY (either has another). */
+int scheduler_attach(struct fib_scheduler *scheduler);
+void scheduler_detach(struct fib_scheduler *scheduler);
+
+/* Runs it, attached, until finished(arg), which may be NULL, or group_stop(). */
+void scheduler_run(struct fib_scheduler *scheduler, bool (*finished)(void *arg), void *arg);
+
+/* Gives it a task from its own thread.  Nothing can fail. */
+void scheduler_push(struct fib_scheduler *scheduler, struct task *task);
+
+/* The same from any other thread, or from a signal handler; wakes it. */
+void scheduler_send(struct fib_scheduler *scheduler, struct task *task);
+
+/* Whichever of the two is right. */
+static inline void scheduler_give(struct fib_scheduler *scheduler, struct task *task)
+{
+        if (scheduler == scheduler_current())
+                scheduler_push(scheduler, task);
+        else
+                scheduler_send(scheduler, task);
+}
+
+/* The next task to run, on whatever stack the caller is; NULL: go back to scheduler_run(). */
+struct task *scheduler_next(struct fib_scheduler *scheduler);
+
+/* Looks at timers and descriptors, and sleeps for them until `deadline` (0: not at all). */
+void scheduler_poll(struct fib_scheduler *scheduler, int64_t deadline);
+
+/* Nothing to run: steals, or sleeps until there is something. */
+void scheduler_idle(struct fib_scheduler *scheduler);
+
+/* Moves what other threads sent to where the owner finds it.  Return: whether there was any. */
+bool scheduler_receive(struct fib_scheduler *scheduler);
+
+/* Takes work from peers.  Return: whether there was any. */
+bool scheduler_steal(struct fib_scheduler *scheduler);
+
+/* Ends its sleep, or keeps it from beginning.  Any thread; async-signal-safe. */
+void scheduler_wake(struct fib_scheduler *scheduler);
+
+/* Work was left where peers may take it: wakes one, if one sleeps and none is searching. */
+void scheduler_offer(struct fib_scheduler *scheduler);
+
+/* Adds a timer to this scheduler's, from any thread. */
+void scheduler_add_timer(struct fib_scheduler *scheduler, struct timer *timer, int64_t expiry);
+
+static inline bool scheduler_has_work(struct fib_scheduler *scheduler)
+{
+        return scheduler->current.head || scheduler->next.head ||
+               deque_length(&scheduler->ready) || !inbox_empty(&scheduler->inbox);
+}
+
+#endif

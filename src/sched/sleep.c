@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* sleep.c - what a scheduler does when it has nothing to run, and how it is woken.
+ *
+ * It takes work from peers; watches its inbox for a few microseconds, since to be woken from a
+ * sleep in the kernel costs 25-50 of them; and sleeps in its poller.
+ *
+ * No wake-up is lost: who leaves work publishes it and then looks whether somebody sleeps; who
+ * goes to sleep says so and then looks for work.  Both put a full fence between the two, so at
+ * least one of them sees the other.  No system call is wasted: a sleeper is woken by whoever
+ * clears `asleep`, once. */
+#include "platform/clock.h"
+#include "sched/poller.h"
+#include "sched/scheduler.h"
+
+#define SPIN_LEAST_NS 2000
+#define STEAL_MOST 32
+
+void scheduler_wake(struct fib_scheduler *scheduler)
+{
+        /* After the caller published what it wakes for; pairs with the store in go_to_sleep. */
+        if (!atomic_load_explicit(&scheduler->asleep, memory_order_seq_cst) ||
+            !atomic_exchange_explicit(&scheduler->asleep, false, memory_order_seq_cst))
+                return;
+        atomic_fetch_sub_explicit(&scheduler->group->sleepers, 1, memory_order_relaxed);
+        poller_wake(scheduler);
+}
+
+void scheduler_send(struct fib_scheduler *scheduler, struct task *task)
+{
+        struct fib_scheduler *current = scheduler_current();
+        /* A run ends when its own threads have ended; others must be waited for: as soon as the
+         * task is in the inbox it may run, and be the last one. */
+        bool visitor = !current || current->group != scheduler->group;
+
+        if (visitor)
+                atomic_fetch_add_explicit(&scheduler->visitors, 1, memory_order_relaxed);
+        inbox_push(&scheduler->inbox, &task->link);
+        scheduler_wake(scheduler);
+        if (visitor)
+                /* Pairs with the load in group_free. */
+                atomic_fetch_sub_explicit(&scheduler->visitors, 1, memory_order_release);
+}
+
+void scheduler_offer(struct fib_scheduler *scheduler)
+{
+        struct group *group = scheduler->group;
+        unsigned start;
+
+        /* Pairs with the fence in go_to_sleep. */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (!atomic_load_explicit(&group->sleepers, memory_order_relaxed) ||
+            atomic_load_explicit(&group->searchers, memory_order_relaxed))
+                return;
+        start = random_below(&scheduler->random, group->count);
+        for (unsigned i = 0; i < group->count; i++) {
+                struct fib_scheduler *peer = &group->schedulers[(start + i) % group->count];
+
+                if (peer == scheduler ||
+                    !atomic_load_explicit(&peer->asleep, memory_order_relaxed))
+                        continue;
+                scheduler_wake(peer);
+                return;
+        }
+}
+
+/* Takes up to half of what a peer offers. */
+static bool steal_from(struct fib_scheduler *scheduler, struct fib_scheduler *peer)
+{
+        uint64_t wanted = (deque_length(&peer->ready) + 1) / 2;
+        uint64_t got;
+
+        if (wanted > STEAL_MOST)
+                wanted = STEAL_MOST;
+        for (got = 0; got < wanted; got++) {
+                struct task *task = deque_take(&peer->ready);
+
+                if (!task)
+                        break;
+                scheduler_push(scheduler, task);
+        }
+        return got > 0;
+}
+
+/* Takes what was sent to a peer that has not come round to it, and gives back what only the peer
+ * may run. */
+static bool steal_inbox(struct fib_scheduler *scheduler, struct fib_scheduler *peer)
+{
+        struct queue queue;
+        struct link *link;
+        bool got = false;
+
+        if (inbox_empty(&peer->inbox))
+                return false;
+        queue = inbox_take(&peer->inbox);
+        while ((link = queue_pop(&queue))) {
+                struct task *task = task_of_link(link);
+
+                if (task->stealable == TASK_FREE) {
+                        scheduler_push(scheduler, task);
+                        got = true;
+                } else {
+                        scheduler_send(peer, task);
+                }
+        }
+        return got;
+}
+
+typedef bool steal_fn(struct fib_scheduler *scheduler, struct fib_scheduler *peer);
+
+static bool from_some_peer(struct fib_scheduler *scheduler, steal_fn *steal)
+{
+        struct group *group = scheduler->group;
+        unsigned start = random_below(&scheduler->random, group->count);
+
+        for (unsigned i = 0; i < group->count; i++) {
+                struct fib_scheduler *peer = &group->schedulers[(start + i) % group->count];
+
+                if (peer != scheduler && steal(scheduler, peer))
+                        return true;
+        }
+        return false;
+}
+
+bool scheduler_steal(struct fib_scheduler *scheduler)
+{
+        return scheduler->group->count > 1 && from_some_peer(scheduler, steal_from);
+}
+
+static bool peer_has_work(struct fib_scheduler *scheduler, struct fib_scheduler *peer)
+{
+        return deque_length(&peer->ready) > 0;
+}
+
+static bool stopping(struct fib_scheduler *scheduler)
+{
+        return atomic_load_explicit(&scheduler->group->stop, memory_order_seq_cst);
+}
+
+/* Watches the inbox, and peers' offers, for as long as that has paid lately.  One scheduler of a
+ * group at a time does it.  Return: whether there is something to do. */
+static bool search(struct fib_scheduler *scheduler)
+{
+        struct group *group = scheduler->group;
+        int64_t end, next;
+        unsigned expected = 0;
+        bool found = false;
+
+        if (scheduler->spin_ns < SPIN_LEAST_NS ||
+            !atomic_compare_exchange_strong_explicit(&group->searchers, &expected, 1,
+                                                     memory_order_seq_cst, memory_order_relaxed))
+                return false;
+        next = timers_next(&scheduler->timers);
+        end = clock_now() + scheduler->spin_ns;
+        if (next < end)
+                end = next;
+        do {
+                for (int i = 0; i < 16 && !found; i++) {
+                        /* Whoever we wait for may need this very processor. */
+                        if (group->crowded)
+                                sched_yield();
+                        else
+                                cpu_relax();
+                        found = !inbox_empty(&scheduler->inbox) || stopping(scheduler) ||
+                                (group->count > 1 && from_some_peer(scheduler, peer_has_work));
+                }
+        } while (!found && clock_now() < end);
+        /* Before `asleep` is set: who saw us search left its work before our last look. */
+        atomic_fetch_sub_explicit(&group->searchers, 1, memory_order_seq_cst);
+        if (found && group->count > 1)
+                scheduler_steal(scheduler);
+        if (!found)
+                scheduler->spin_ns /= 2;
+        else if (scheduler->spin_ns < SCHEDULER_SPIN_NS)
+                scheduler->spin_ns *= 2;
+        return found;
+}
+
+/* Says that it is idle, and asks whether everybody is.  Return: when to be up again. */
+static int64_t enter_idle(struct fib_scheduler *scheduler, int64_t deadline)
+{
+        struct group *group = scheduler->group;
+
+        pthread_mutex_lock(&group->lock);
+        scheduler->idle = true;
+        group->idle++;
+        if (group->quiescent && group_quiet(group)) {
+                int64_t until = group->quiescent(group->quiescent_arg);
+
+                if (until < deadline)
+                        deadline = until;
+        }
+        pthread_mutex_unlock(&group->lock);
+        return deadline;
+}
+
+static void leave_idle(struct fib_scheduler *scheduler)
+{
+        pthread_mutex_lock(&scheduler->group->lock);
+        scheduler->idle = false;
+        scheduler->group->idle--;
+        pthread_mutex_unlock(&scheduler->group->lock);
+}
+
+static void go_to_sleep(struct fib_scheduler *scheduler)
+{
+        struct group *group = scheduler->group;
+        int64_t deadline = timers_next(&scheduler->timers);
+        int64_t began = clock_now();
+
+        atomic_fetch_add_explicit(&group->sleepers, 1, memory_order_relaxed);
+        atomic_store_explicit(&scheduler->asleep_until, deadline, memory_order_relaxed);
+        atomic_store_explicit(&scheduler->asleep, true, memory_order_seq_cst);
+        /* Pairs with the loads in scheduler_wake and in scheduler_add_timer, and with the fence
+         * in scheduler_offer. */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (!stopping(scheduler) && inbox_empty(&scheduler->inbox) &&
+            timers_next(&scheduler->timers) >= deadline &&
+            !(group->count > 1 && (from_some_peer(scheduler, peer_has_work) ||
+                                   from_some_peer(scheduler, steal_inbox)))) {
+                deadline = enter_idle(scheduler, deadline);
+                scheduler_poll(scheduler, deadline);
+                leave_idle(scheduler);
+        }
+        atomic_store_explicit(&scheduler->asleep_until, INT64_MIN, memory_order_relaxed);
+        if (atomic_exchange_explicit(&scheduler->asleep, false, memory_order_seq_cst))
+                atomic_fetch_sub_explicit(&group->sleepers, 1, memory_order_relaxed);
+        else if (clock_now() - began < 2 * SCHEDULER_SPIN_NS)
+                scheduler->spin_ns = SCHEDULER_SPIN_NS; /* it would have been worth watching */
+}
+
+void scheduler_idle(struct fib_scheduler *scheduler)
+{
+        scheduler_poll(scheduler, 0);
+        if (scheduler_has_work(scheduler) || scheduler_steal(scheduler) || search(scheduler))
+                return;
+        go_to_sleep(scheduler);
+}
