@@ -11,7 +11,7 @@
 #include <fibers.h>
 
 static const char *address = "127.0.0.1";
-static uint16_t port_number = 11211;
+static int port_number = 11211;
 static long connections = 1000;
 static long requests = 100;
 static unsigned workers;   /* 0: one per processor */
@@ -36,7 +36,7 @@ static bool ping(fib_port *port, long connection, long request)
 static void *client(void *arg)
 {
         long connection = (long)(intptr_t)arg;
-        int fd = fib_connect_tcp(address, port_number);
+        int fd = fib_connect_tcp(address, (uint16_t)port_number);
         fib_port *port = fd < 0 ? NULL : fib_port_new(fd, NULL);
         long right = 0;
 
@@ -92,7 +92,7 @@ static void *run(void *arg)
         for (long i = 0; i < connections && error >= 0; i++)
                 error = fib_get(ready).num;
         if (error < 0) {
-                fprintf(stderr, "ping-client: %s port %u: %s\n", address, port_number,
+                fprintf(stderr, "ping-client: %s port %d: %s\n", address, port_number,
                         strerror((int)-error));
                 return arg;
         }
@@ -104,6 +104,14 @@ static void *run(void *arg)
         return right == connections * requests ? NULL : arg;
 }
 
+static void usage(void)
+{
+        fputs("usage: ping-client [-a ADDRESS] [-p PORT] [-c CONNECTIONS] [-n REQUESTS] "
+              "[-w WORKERS]\n",
+              stderr);
+        exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
         fib_run_options options = { 0 };
@@ -113,15 +121,15 @@ int main(int argc, char **argv)
         while ((option = getopt(argc, argv, "a:p:c:n:w:")) != -1) {
                 switch (option) {
                 case 'a': address = optarg; break;
-                case 'p': port_number = (uint16_t)atoi(optarg); break;
+                case 'p': port_number = atoi(optarg); break;
                 case 'c': connections = atol(optarg); break;
                 case 'n': requests = atol(optarg); break;
                 case 'w': workers = (unsigned)atoi(optarg); break;
-                default: return EXIT_FAILURE;
+                default: usage();
                 }
         }
-        if (connections < 1 || requests < 1)
-                return EXIT_FAILURE;
+        if (port_number < 1 || port_number > UINT16_MAX || connections < 1 || requests < 1)
+                usage();
         latencies = calloc((size_t)(connections * requests), sizeof(*latencies));
         ready = fib_channel_new();
         done = fib_channel_new();

@@ -12,7 +12,7 @@
 #include <fibers.h>
 
 static const char *address = "127.0.0.1";
-static uint16_t port_number = 11211;
+static int port_number = 11211;
 static unsigned workers; /* 0: one per processor */
 static size_t line_limit = 4096;
 static int64_t idle = 60 * FIB_SECOND;
@@ -24,20 +24,18 @@ static void on_signal(int signal_number)
         fib_condition_signal_from_handler(stop);
 }
 
-/* Everything asked for so far has been answered: sends the answers and waits for more. */
 static bool wait_for_input(fib_port *port)
 {
-        if (fib_port_buffered(port))
-                return true;
-        if (fib_port_flush(port) < 0)
-                return false;
         return fib_perform(fib_choice(fib_port_readable_op(port), fib_sleep_op(idle)), NULL) == 0;
 }
 
 static void answer(int fd, void *arg)
 {
-        /* For a client that stops in the middle of a line, or does not read its answers. */
-        const fib_port_options options = { .read_timeout = idle, .write_timeout = idle };
+        const fib_port_options options = {
+                .flush_before_wait = true, /* requests that came together are answered together */
+                .read_timeout = idle,      /* for a client that stops in the middle of a line */
+                .write_timeout = idle,     /* for one that does not read its answers */
+        };
         fib_port *port = fib_port_new(fd, &options);
         ssize_t length = 1;
         char *line;
@@ -63,7 +61,7 @@ static void *run(void *arg)
 {
         const fib_spawn_options anywhere = { .parallel = true };
         const fib_serve_options options = { .spawn = &anywhere, .stop = stop };
-        int listener = fib_listen_tcp(address, port_number, NULL);
+        int listener = fib_listen_tcp(address, (uint16_t)port_number, NULL);
         int r = listener;
 
         (void)arg;
@@ -74,9 +72,17 @@ static void *run(void *arg)
                 fib_close(listener);
         }
         if (r < 0)
-                fprintf(stderr, "ping-server: %s port %u: %s\n", address, port_number,
+                fprintf(stderr, "ping-server: %s port %d: %s\n", address, port_number,
                         strerror(-r));
         return r < 0 ? &address : NULL;
+}
+
+static void usage(void)
+{
+        fputs("usage: ping-server [-a ADDRESS] [-p PORT] [-w WORKERS] [-l LINE_LIMIT] "
+              "[-t IDLE_SECONDS]\n",
+              stderr);
+        exit(EXIT_FAILURE);
 }
 
 int main(int argc, char **argv)
@@ -89,13 +95,15 @@ int main(int argc, char **argv)
         while ((option = getopt(argc, argv, "a:p:w:l:t:")) != -1) {
                 switch (option) {
                 case 'a': address = optarg; break;
-                case 'p': port_number = (uint16_t)atoi(optarg); break;
+                case 'p': port_number = atoi(optarg); break;
                 case 'w': workers = (unsigned)atoi(optarg); break;
                 case 'l': line_limit = (size_t)atol(optarg); break;
                 case 't': idle = (int64_t)(atof(optarg) * FIB_SECOND); break;
-                default: return EXIT_FAILURE;
+                default: usage();
                 }
         }
+        if (port_number < 0 || port_number > UINT16_MAX || line_limit == 0 || idle <= 0)
+                usage();
         stop = fib_condition_new();
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);

@@ -225,6 +225,32 @@ static void *answer(void *arg)
         return NULL;
 }
 
+static void *wait_together(void *arg)
+{
+        const fib_port_options options = { .flush_before_wait = true,
+                                           .write_timeout = FIB_MILLISECOND };
+        struct setting setting = set_up(&options);
+        char text[16];
+
+        ck_assert_int_eq(fib_port_printf(setting.port, "ask"), 3);
+        ck_assert_int_eq(fib_perform(fib_choice(fib_port_readable_op(setting.port),
+                                                fib_sleep_op(FIB_MILLISECOND)),
+                                     NULL),
+                         1);
+        check_arrived(&setting, "ask");
+        ck_assert_int_eq(fib_port_printf(setting.port, "again"), 5);
+        fib_close(setting.peer);
+        ck_assert_int_eq(fib_perform(fib_port_readable_op(setting.port), NULL), 0);
+        ck_assert_int_eq(fib_port_read(setting.port, text, sizeof(text)), -EPIPE);
+        ck_assert_int_eq(fib_port_close(setting.port), -EPIPE);
+        return arg;
+}
+
+TEST_WORKERS(readiness_of_a_port_that_flushes_before_it_waits)
+{
+        run_fibers(workers, wait_together, NULL);
+}
+
 static void *answer_together(void *arg)
 {
         const fib_port_options options = { .flush_before_wait = true };
@@ -243,11 +269,13 @@ static void *answer_together(void *arg)
         return arg;
 }
 
-TEST_WORKERS(answers_go_out_together_before_a_read_waits)
+TEST_WORKERS(answers_go_out_together_before_a_read_waits,
+             readiness_of_a_port_that_flushes_before_it_waits)
 {
         run_fibers(workers, answer_together, NULL);
 }
 
 TESTS("port-write", block_line_and_no_buffering, closing_flushes_and_tells_if_it_could_not,
       a_port_can_be_closed_by_half, a_write_that_timed_out_can_be_made_again,
-      one_fiber_reads_while_another_writes, answers_go_out_together_before_a_read_waits)
+      one_fiber_reads_while_another_writes, answers_go_out_together_before_a_read_waits,
+      readiness_of_a_port_that_flushes_before_it_waits)

@@ -223,12 +223,18 @@ static void fault_default(void)
         fault_in_fiber();
 }
 
+static void *raise_fault(void *arg)
+{
+        raise(SIGSEGV);
+        return NULL;
+}
+
 static void send_signal(void)
 {
         struct sigaction action = { .sa_handler = handle_simply };
 
         sigaction(SIGSEGV, &action, NULL);
-        run_fibers(victim.workers, (fib_fn *)(void (*)(void))raise, (void *)(uintptr_t)SIGSEGV);
+        run_fibers(victim.workers, raise_fault, NULL);
 }
 
 TEST_WORKERS(other_faults_go_to_the_handler_that_was_there)

@@ -95,8 +95,9 @@ FIB_API ssize_t fib_port_skip_line(fib_port *port);
 /* Return: how many bytes can be read without asking the kernel. */
 FIB_API size_t fib_port_buffered(const fib_port *port);
 
-/* Ready when fib_port_read() would not wait: the buffer counts.  The value is poll's events.
- * Performed by whoever reads; that does not flush.  The port must outlive it. */
+/* Ready when fib_port_read() would not wait: the buffer counts.  The value is poll's events.  To
+ * be performed by whoever reads; if the port flushes before it waits, that is done first.  The
+ * port must outlive it. */
 FIB_API fib_op *fib_port_readable_op(fib_port *port);
 
 /* Data that fits into the buffer is taken as a whole, or not at all when it fails.  Of larger

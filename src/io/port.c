@@ -123,6 +123,10 @@ static fib_op *readable(void *arg)
 
         if (port_length(&port->reader) || port->reader.error)
                 return fib_always(fib_num(POLLIN));
+        if (port->flush_before_wait && fib_port_flush(port) < 0) {
+                port->drained = true; /* so that a read flushes too, and tells why it failed */
+                return fib_always(fib_num(POLLERR));
+        }
         port->drained = false; /* or will be found out: the wait is done here */
         return fib_readable_op(port->fd);
 }

@@ -166,7 +166,7 @@ TEST(a_backtrace_is_right_at_each_instruction)
         for (unsigned i = 0; i < ARRAY_LENGTH(walked); i++)
                 instructions += walked[i] > 0;
         ck_assert_uint_eq(lost, 0);
-        ck_assert_uint_eq(instructions, 36); /* all of context_jump, and the trampoline */
+        ck_assert_uint_eq(instructions, 37); /* all of context_jump, and the trampoline */
         flow_close(&there);
         flow_thread_done(&here);
 }

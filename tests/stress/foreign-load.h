@@ -35,11 +35,12 @@ static inline void *foreign_put(void *arg)
                 if (random_word() % 4 == 0)
                         fib_put(exchange->channels[i % 2], number);
                 else
-                        ck_assert_int_ge(
-                                fib_perform(fib_choice(fib_put_op(exchange->channels[0], number),
-                                                       fib_put_op(exchange->channels[1], number)),
-                                            NULL),
-                                0);
+                        ck_assert_int_ge(fib_perform(fib_choice(fib_put_op(exchange->channels[0],
+                                                                           number),
+                                                                fib_put_op(exchange->channels[1],
+                                                                           number)),
+                                                     NULL),
+                                         0);
         }
         return NULL;
 }
