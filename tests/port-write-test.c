@@ -269,8 +269,7 @@ static void *answer_together(void *arg)
         return arg;
 }
 
-TEST_WORKERS(answers_go_out_together_before_a_read_waits,
-             readiness_of_a_port_that_flushes_before_it_waits)
+TEST_WORKERS(answers_go_out_together_before_a_read_waits)
 {
         run_fibers(workers, answer_together, NULL);
 }

@@ -131,10 +131,15 @@ template <typename... Ops> static inline fib_op *fib_choice(Ops... ops)
         return fib_choice_n(list + 1, sizeof...(ops));
 }
 #else
+static inline fib_op *fib_choice_after_first(fib_op *const ops[], size_t n)
+{
+        return n > 1 ? fib_choice_n(ops + 1, n - 1) : fib_never();
+}
+
 /* The list begins with a dummy so that it may be empty. */
 #define fib_choice(...)                                                                            \
-        fib_choice_n((fib_op *const[]){ NULL, __VA_ARGS__ } + 1,                                   \
-                     sizeof((fib_op *const[]){ NULL, __VA_ARGS__ }) / sizeof(fib_op *) - 1)
+        fib_choice_after_first((fib_op *const[]){ NULL, __VA_ARGS__ },                             \
+                               sizeof((fib_op *const[]){ NULL, __VA_ARGS__ }) / sizeof(fib_op *))
 #endif
 
 #endif

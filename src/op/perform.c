@@ -13,6 +13,9 @@
 #define FEW_ARMS 6
 #define FEW_PATHS 12
 
+/* How many arms a choice may have to be tried without being laid out. */
+#define PLAIN_MOST 32
+
 static _Thread_local struct parker *thread_parker;
 static _Thread_local struct random thread_random;
 
@@ -36,14 +39,26 @@ struct parker **parker_thread_slot(void)
         return thread_slot();
 }
 
-static unsigned random_start(unsigned count)
+static struct random *randomness(void)
 {
-        struct fib_scheduler *scheduler;
+        struct fib_scheduler *scheduler = scheduler_current();
 
-        if (count < 2)
-                return 0;
-        scheduler = scheduler_current();
-        return random_below(scheduler ? &scheduler->random : thread_randomness(), count);
+        return scheduler ? &scheduler->random : thread_randomness();
+}
+
+/* Any order has the same chance (R. Durstenfeld's shuffle, 1964): from a random start on, an arm
+ * behind one that is never ready would be done twice as often. */
+static void shuffle_arms(struct fib_perform *perform)
+{
+        struct arm *arms = perform->arms;
+        struct random *random = perform->count > 1 ? randomness() : NULL;
+
+        for (unsigned i = 0; i < perform->count; i++) {
+                unsigned at = random ? random_below(random, i + 1) : 0;
+
+                arms[i].order = arms[at].order;
+                arms[at].order = i;
+        }
 }
 
 static int try_op(fib_op *op, fib_value *ret)
@@ -131,6 +146,7 @@ int perform_alone(const fib_op_class *op_class, void *state, struct arm *arm, bo
 
         perform_begin(&perform, exclusive ? COMMIT_SOLO : COMMIT_WAITING, arm, 1, &thread);
         arm->condition = NULL;
+        arm->order = 0;
         arm->waiter = (fib_waiter){
                 .perform = &perform,
                 .op_class = op_class,
@@ -222,7 +238,7 @@ static int perform_general(fib_op *op, fib_value *ret, bool wait)
                 perform_begin(perform, COMMIT_WAITING, general.layout.arms,
                               (unsigned)general.layout.arm_count, &thread);
                 perform->abandon = general_abandon;
-                perform->start = random_start(perform->count);
+                shuffle_arms(perform);
                 if (!try_arms(perform))
                         block(perform, wait);
                 perform_end(perform, &thread);
@@ -252,8 +268,9 @@ give_up:
 static int try_plainly(fib_op *op, fib_value *ret)
 {
         struct op_choice *choice = (struct op_choice *)op;
+        uint8_t order[PLAIN_MOST];
+        struct random *random;
         fib_value value;
-        unsigned start;
         int r;
 
         if (op->kind == OP_BASE) {
@@ -262,10 +279,15 @@ static int try_plainly(fib_op *op, fib_value *ret)
                         *ret = value;
                 return r;
         }
-        start = random_start((unsigned)choice->count);
-        for (size_t i = 0; i < choice->count; i++) {
-                size_t at = start + i < choice->count ? start + i : start + i - choice->count;
+        random = randomness();
+        for (unsigned i = 0; i < choice->count; i++)
+                order[i] = (uint8_t)i;
+        for (unsigned i = 0; i < choice->count; i++) {
+                /* One of those that are left, as shuffle_arms() would. */
+                unsigned other = i + random_below(random, (uint32_t)choice->count - i);
+                uint8_t at = order[other];
 
+                order[other] = order[i];
                 r = try_op(choice->arms[at], &value);
                 if (r == -EAGAIN)
                         continue;
@@ -286,7 +308,7 @@ static int perform_op(fib_op *op, fib_value *ret, bool wait)
                 return -ENOMEM;
         if (atomic_load_explicit(&op->refs, memory_order_relaxed) == 0)
                 return -EINVAL; /* at best: the memory may be another operation's by now */
-        if (op->plain) {
+        if (op->plain && op->arms <= PLAIN_MOST) {
                 r = try_plainly(op, ret);
                 if (r != -EAGAIN || !wait) {
                         fib_op_unref(op);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* perform.h - one performance of an operation: its arms, its commit, and who waits for it.
  *
- *   1. Try each arm, from a random one on.  Done if one is ready.
- *   2. Publish each arm, likewise: `block` leaves the arm's waiter in some queue and looks again.
+ *   1. Try each arm, in a random order.  Done if one is ready.
+ *   2. Publish each arm, in that order: `block` leaves the arm's waiter in some queue and looks again.
  *   3. Park until somebody has committed one (unless that was done in 2).
  *   4. Withdraw the others.  They lie on the performer's stack, so at once.
  *
@@ -23,6 +23,7 @@ struct arm {
         fib_waiter waiter;
         fib_op *op;                     /* NULL in a direct call */
         int index;                      /* in the outermost choice, or -1 */
+        unsigned order;                 /* arms[arms[i].order] comes i-th: perform_arm() */
         const struct path *path;        /* the wraps and nacks around it, the inner first */
         struct fib_condition *condition;/* that it waits for, from condition_block() on; or NULL */
         union {                         /* for the classes of this floor */
@@ -43,9 +44,8 @@ struct fib_perform {
         fib_waiter *winner;             /* likewise; NULL when none was: an error of a block */
         struct parker *parker;
         struct arm *arms;
-        unsigned published;             /* arms[order(0 .. published - 1)] are */
+        unsigned published;             /* how many are, in their order */
         unsigned count;
-        unsigned start;                 /* the arm that came first */
         void (*abandon)(struct fib_perform *perform); /* frees what the performer's frames own */
 };
 
@@ -66,6 +66,7 @@ static inline void direct_init(struct direct *direct, struct parker *parker)
         direct->arm.waiter.state = direct->state;
         direct->arm.condition = NULL;
         direct->arm.index = 0;
+        direct->arm.order = 0;
         direct->arm.path = NULL;
         direct->arm.op = NULL;
 }
@@ -121,9 +122,7 @@ static inline void perform_done_by_self(struct fib_perform *perform, fib_waiter 
 /* The arm that comes i-th. */
 static inline struct arm *perform_arm(const struct fib_perform *perform, unsigned i)
 {
-        unsigned at = perform->start + i;
-
-        return &perform->arms[at < perform->count ? at : at - perform->count];
+        return &perform->arms[perform->arms[i].order];
 }
 
 static inline struct arm *arm_of(fib_waiter *waiter)

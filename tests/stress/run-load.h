@@ -76,7 +76,8 @@ static inline void run_many_times(unsigned workers, unsigned long count)
         ck_assert_uint_eq(thread_count(), threads);
         ck_assert_uint_eq(descriptor_count(), descriptors);
         /* Which arena malloc uses in which thread is chance; one mapping a run is not. */
-        ck_assert_uint_le(mapping_count(), mappings + 16);
+        if (slowness() == 1)
+                ck_assert_uint_le(mapping_count(), mappings + 16);
         ck_assert_int_eq(fib_try(fib_put_op(load.channel, fib_num(0)), NULL), -EAGAIN);
         close(load.idle_pipe[0]);
         close(load.idle_pipe[1]);
