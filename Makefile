@@ -29,6 +29,7 @@ check:     ## build and run all tests (under two minutes)
 bench:     ## build for release and measure
 	@tools/deps -q build
 	@tools/build build-release
+	@build-release/bench/limits
 	@build-release/bench/bench $(ARGS)
 
 asan:      ## the tests under AddressSanitizer and UBSan

@@ -62,18 +62,23 @@ static int compare(const void *a, const void *b)
         return x < y ? -1 : x > y;
 }
 
+/* Of the sorted latencies, in milliseconds. */
+static double percentile(long percent)
+{
+        long at = (connections * requests - 1) * percent / 100;
+
+        return (double)latencies[at] / (double)FIB_MILLISECOND;
+}
+
 static void report(long right, int64_t ns)
 {
         long total = connections * requests;
-        double unit = (double)FIB_MILLISECOND;
 
+        qsort(latencies, (size_t)total, sizeof(*latencies), compare);
         printf("%ld of %ld replies right, %.3f s, %.0f requests/s\n", right, total,
                (double)ns / FIB_SECOND, (double)right * FIB_SECOND / (double)ns);
-        qsort(latencies, (size_t)total, sizeof(*latencies), compare);
-        printf("latency in ms: p50 %.3f  p90 %.3f  p99 %.3f  max %.3f\n",
-               (double)latencies[total * 50 / 100] / unit,
-               (double)latencies[total * 90 / 100] / unit,
-               (double)latencies[total * 99 / 100] / unit, (double)latencies[total - 1] / unit);
+        printf("latency in ms: p50 %.3f  p90 %.3f  p99 %.3f  max %.3f\n", percentile(50),
+               percentile(90), percentile(99), percentile(100));
 }
 
 /* Return: NULL if all was right. */

@@ -63,7 +63,8 @@ static void *look_everywhere(void *arg)
         look(threads);
         while (atomic_load(&threads->seen) < threads->count) {
                 for (size_t i = 0; i < n; i++)
-                        ck_assert_int_eq(fib_spawn_with(&(fib_spawn_options){ .scheduler = peers[i] },
+                        ck_assert_int_eq(fib_spawn_with(&(fib_spawn_options){ .scheduler =
+                                                                                      peers[i] },
                                                         look, threads, NULL),
                                          0);
                 fib_sleep(FIB_MILLISECOND);
@@ -147,5 +148,5 @@ TEST(the_default_is_what_the_caller_may_use)
 }
 
 TESTS("affinity", with_as_many_threads_as_processors_each_has_its_own,
-      with_another_number_all_threads_may_use_all_processors,
-      a_run_uses_the_processors_it_is_given, the_default_is_what_the_caller_may_use)
+      with_another_number_all_threads_may_use_all_processors, a_run_uses_the_processors_it_is_given,
+      the_default_is_what_the_caller_may_use)

@@ -195,17 +195,16 @@ static void *wait_in_line(void *arg)
         return NULL;
 }
 
-/* A fiber that has begun stays on its scheduler.  So if that is ours, the fiber has come to its
+/* A fiber that has begun stays on its scheduler.  If that is ours, the fiber has come to its
  * next wait once we have let it go and have yielded. */
-static void join_line(struct in_line *in_line)
+static bool join_line(struct in_line *in_line)
 {
+        if (in_line->scheduler != fib_scheduler_current())
+                return false;
         fib_condition_signal(in_line->gate);
-        if (in_line->scheduler == fib_scheduler_current()) {
-                fib_yield();
-                fib_yield();
-        } else {
-                fib_sleep(2 * FIB_MILLISECOND);
-        }
+        fib_yield();
+        fib_yield();
+        return true;
 }
 
 static void *stand_in_line(void *arg)
@@ -214,6 +213,7 @@ static void *stand_in_line(void *arg)
         struct in_line line[LINE];
         fib_channel *channel = fib_channel_new(), *here = fib_channel_new();
         struct crew crew = { .count = 0 };
+        int places = 0;
 
         for (int i = 0; i < LINE; i++) {
                 line[i] = (struct in_line){ channel, fib_condition_new(), here, NULL, i, puts };
@@ -221,29 +221,24 @@ static void *stand_in_line(void *arg)
                 fib_yield();
                 fib_get(here);
         }
-        /* Those on other schedulers are known to wait only by guess: they only watch. */
-        for (int i = 0, place = 0; i < LINE; i++) {
-                if (line[i].scheduler != fib_scheduler_current())
-                        continue;
-                line[i].place = place++;
-                join_line(&line[i]);
-        }
-        for (int i = 0, place = 0; i < LINE; i++) {
-                if (line[i].scheduler != fib_scheduler_current())
-                        continue;
-                if (puts)
-                        ck_assert_int_eq(fib_get(channel).num, place++);
-                else
-                        fib_put(channel, fib_num(place++));
-        }
         for (int i = 0; i < LINE; i++) {
-                if (line[i].scheduler == fib_scheduler_current())
-                        continue;
-                fib_condition_signal(line[i].gate);
+                line[i].place = places;
+                places += join_line(&line[i]);
+        }
+        for (int place = 0; place < places; place++) {
                 if (puts)
-                        ck_assert_int_eq(fib_get(channel).num, i);
+                        ck_assert_int_eq(fib_get(channel).num, place);
                 else
-                        fib_put(channel, fib_num(i));
+                        fib_put(channel, fib_num(place));
+        }
+        /* Of those on other schedulers it is not known when they wait: one by one. */
+        for (int i = 0; i < LINE; i++) {
+                if (!fib_condition_signal(line[i].gate))
+                        continue;
+                if (puts)
+                        ck_assert_int_eq(fib_get(channel).num, line[i].place);
+                else
+                        fib_put(channel, fib_num(line[i].place));
         }
         crew_join(&crew);
         for (int i = 0; i < LINE; i++)

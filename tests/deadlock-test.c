@@ -106,9 +106,7 @@ static void *perform_never(void *arg)
         return NULL;
 }
 
-static void forget(fib_scheduler *scheduler, fib_continuation *continuation, void *arg)
-{
-}
+static void forget(fib_scheduler *scheduler, fib_continuation *continuation, void *arg) {}
 
 static void *suspend(void *arg)
 {
@@ -128,7 +126,8 @@ static int never_block(void *state, fib_waiter *waiter)
 
 static void *wait_for_user_op(void *arg)
 {
-        static const fib_op_class user_class = { .try = never_try, .block = never_block,
+        static const fib_op_class user_class = { .try = never_try,
+                                                 .block = never_block,
                                                  .name = "moonrise" };
 
         fib_perform(fib_op_new(&user_class, NULL), NULL);
@@ -364,9 +363,7 @@ static void signal_condition(int signal)
         fib_condition_signal_from_handler(condition);
 }
 
-static void do_nothing(int signal)
-{
-}
+static void do_nothing(int signal) {}
 
 static void *wait_for_alarm(void *arg)
 {
@@ -459,13 +456,12 @@ TEST_WORKERS(after_a_deadlock_all_is_as_before)
         expect_no_deadlock(workers, choose_timeout, NULL, false);
 }
 
-TESTS("deadlock", a_fiber_that_waits_alone_is_a_deadlock,
-      a_deadlock_has_no_result_even_with_drain, each_waiting_fiber_is_described,
-      a_fiber_that_joins_itself_is_a_deadlock, fibers_that_have_ended_are_not_described,
-      a_fiber_that_runs_or_sleeps_is_waited_for, a_timer_in_a_choice_is_waited_for,
-      a_foreign_thread_may_wake_a_fiber, when_the_foreign_thread_has_gone_it_is_a_deadlock,
-      a_descriptor_may_wake_a_fiber, a_pending_alarm_may_wake_a_fiber,
-      after_an_alarm_that_woke_nobody_it_is_a_deadlock,
+TESTS("deadlock", a_fiber_that_waits_alone_is_a_deadlock, a_deadlock_has_no_result_even_with_drain,
+      each_waiting_fiber_is_described, a_fiber_that_joins_itself_is_a_deadlock,
+      fibers_that_have_ended_are_not_described, a_fiber_that_runs_or_sleeps_is_waited_for,
+      a_timer_in_a_choice_is_waited_for, a_foreign_thread_may_wake_a_fiber,
+      when_the_foreign_thread_has_gone_it_is_a_deadlock, a_descriptor_may_wake_a_fiber,
+      a_pending_alarm_may_wake_a_fiber, after_an_alarm_that_woke_nobody_it_is_a_deadlock,
       a_pending_timer_of_the_process_may_wake_a_fiber,
       a_run_that_keeps_waiting_is_woken_by_a_signal,
       those_who_wait_after_the_first_fiber_has_ended_are_no_deadlock,

@@ -64,8 +64,8 @@ static void *spawn_on_schedulers(void *arg)
         peers[n] = self;
         /* An idle peer may take what has not begun: it runs on some member of the peer set. */
         for (unsigned tries = 0; tries < 10000 && count < n + 1; tries++) {
-                void *found = result_of(&(fib_spawn_options){ .parallel = true }, give_scheduler,
-                                        NULL);
+                void *found =
+                        result_of(&(fib_spawn_options){ .parallel = true }, give_scheduler, NULL);
                 size_t i = 0;
 
                 while (i <= n && peers[i] != found)
@@ -339,9 +339,8 @@ TEST_WORKERS(many_sleep_at_once)
 }
 
 TESTS("fiber", a_spawn_with_bad_options_is_refused, a_spawn_outside_a_scheduler_is_refused,
-      a_parallel_spawn_may_come_to_any_scheduler,
-      a_fiber_runs_on_the_scheduler_it_was_spawned_on, a_stack_is_as_large_as_asked_for,
-      a_name_is_copied_and_kept, ids_are_never_given_twice, each_fiber_finds_itself,
-      a_thread_yields_its_processor_only, no_fiber_has_no_name_and_no_id,
+      a_parallel_spawn_may_come_to_any_scheduler, a_fiber_runs_on_the_scheduler_it_was_spawned_on,
+      a_stack_is_as_large_as_asked_for, a_name_is_copied_and_kept, ids_are_never_given_twice,
+      each_fiber_finds_itself, a_thread_yields_its_processor_only, no_fiber_has_no_name_and_no_id,
       a_handle_outlives_its_fiber_and_the_run, a_chain_of_fibers_ends_in_the_memory_of_one,
       a_tree_of_fibers_adds_up, a_crowd_waits_for_one_channel, many_sleep_at_once)

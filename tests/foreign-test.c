@@ -258,9 +258,7 @@ TEST_WORKERS(a_thread_spawns_fibers_on_a_scheduler)
 
 static atomic_int waiting;
 
-static void look_again(void *arg)
-{
-}
+static void look_again(void *arg) {}
 
 static void *wait_for_lost_fiber(void *arg)
 {

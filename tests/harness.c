@@ -3,8 +3,10 @@
  *
  * What a case has to say goes through a page that parent and child share: it can be written
  * from any thread, and is there however the child ends.  Check forks, waits and explains. */
+#include <pthread.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -31,11 +33,13 @@
 #define NAME_SIZE 160
 
 /* Shared by parent and child. */
-static struct said {
+struct said {
         atomic_flag taken; /* by the first thread that fails or skips: the only one to write */
         bool skipped;
         char text[900]; /* "" until then */
-} *said;
+};
+
+static struct said *said;
 
 /* What is to be run; set before each fork. */
 static struct {
@@ -100,10 +104,36 @@ static void expect_no_more_than(size_t before, size_t (*count)(void), const char
                           now - before, what, before, now);
 }
 
+#if defined(__SANITIZE_THREAD__)
+#define HAS_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAS_TSAN 1
+#endif
+#endif
+#ifndef HAS_TSAN
+#define HAS_TSAN 0
+#endif
+
+static void *nothing(void *arg)
+{
+        return arg;
+}
+
+/* TSan starts a thread of its own along with the first thread of a forked process. */
+static void start_sanitizer_thread(void)
+{
+        pthread_t thread;
+
+        if (HAS_TSAN && !pthread_create(&thread, NULL, nothing, NULL))
+                pthread_join(thread, NULL);
+}
+
 static void run_current(void)
 {
         size_t descriptors, threads;
 
+        start_sanitizer_thread();
         if (!in_process)
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
         descriptors = descriptor_count();

@@ -84,9 +84,30 @@ static int must_not_wrap(fib_value *value, void *arg)
 }
 
 enum kind {
-        GET, PUT, GET_OP, PUT_OP, CHOICE, SHARED_OP, WRAPPED, GUARDED, NACKED, NEVER, WAIT, WAIT_OP,
-        SLEEP, SLEEP_OP, READABLE, READABLE_OP, WRITABLE_OP, READ, JOIN, JOIN_OP, SUSPEND, USER_OP,
-        MANY_ARMS, KINDS
+        GET,
+        PUT,
+        GET_OP,
+        PUT_OP,
+        CHOICE,
+        SHARED_OP,
+        WRAPPED,
+        GUARDED,
+        NACKED,
+        NEVER,
+        WAIT,
+        WAIT_OP,
+        SLEEP,
+        SLEEP_OP,
+        READABLE,
+        READABLE_OP,
+        WRITABLE_OP,
+        READ,
+        JOIN,
+        JOIN_OP,
+        SUSPEND,
+        USER_OP,
+        MANY_ARMS,
+        KINDS
 };
 
 static fib_op *operation(enum kind kind)
@@ -323,6 +344,5 @@ TEST_WORKERS(a_run_may_end_while_threads_meet_its_fibers)
 }
 
 TESTS("run-end", who_waits_when_the_run_ends_is_freed_whatever_it_waits_for,
-      what_fibers_waited_for_works_in_the_next_run,
-      a_thread_takes_the_place_of_a_fiber_that_ended,
+      what_fibers_waited_for_works_in_the_next_run, a_thread_takes_the_place_of_a_fiber_that_ended,
       a_run_may_end_while_threads_meet_its_fibers)

@@ -205,7 +205,7 @@ TEST(a_fiber_without_memory_for_its_stack_does_not_stop_the_others)
 }
 
 TESTS("run-resource", without_threads_a_run_fails,
-      with_too_few_threads_a_run_fails_and_those_it_had_are_gone,
-      without_descriptors_a_run_fails, without_memory_for_the_first_stack_a_run_fails,
+      with_too_few_threads_a_run_fails_and_those_it_had_are_gone, without_descriptors_a_run_fails,
+      without_memory_for_the_first_stack_a_run_fails,
       with_ever_more_memory_a_run_fails_until_it_works,
       a_fiber_without_memory_for_its_stack_does_not_stop_the_others)

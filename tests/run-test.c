@@ -310,9 +310,7 @@ static void expect_same_state(unsigned workers)
         ck_assert_str_eq(before.name, after.name);
 }
 
-static void handle_nothing(int signal)
-{
-}
+static void handle_nothing(int signal) {}
 
 TEST_WORKERS(signals_and_the_timer_slack_are_as_before)
 {

@@ -155,9 +155,7 @@ static void host_begin(struct host *host, unsigned count)
         }
 }
 
-static void do_nothing(void *arg)
-{
-}
+static void do_nothing(void *arg) {}
 
 static void host_end(struct host *host)
 {
@@ -379,5 +377,4 @@ TESTS("scheduler", a_scheduler_runs_its_tasks_until_it_is_finished, bad_argument
       choose_parallel_gives_each_the_same_chance,
       runcount_counts_each_task_and_each_return_from_a_wait,
       work_is_pending_while_there_are_tasks_or_timers,
-      a_run_on_a_given_scheduler_leaves_it_in_place,
-      a_run_on_a_scheduler_that_runs_is_refused)
+      a_run_on_a_given_scheduler_leaves_it_in_place, a_run_on_a_scheduler_that_runs_is_refused)

@@ -283,6 +283,38 @@ TEST_WORKERS(a_full_backlog_is_waited_out)
         run_fibers(workers, overfill, NULL);
 }
 
+static void *send_nothing(void *arg)
+{
+        for (int i = 0; i < 1000; i++)
+                ck_assert_int_eq(fib_send(*(int *)arg, "", 0, 0), 0);
+        return NULL;
+}
+
+/* More of them than a socket's queue holds. */
+static void *empty_datagrams(void *arg)
+{
+        struct crew crew = { .count = 0 };
+        char byte;
+        int fds[2];
+
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
+        crew_add(&crew, send_nothing, &fds[1]);
+        fib_sleep(FIB_MILLISECOND);
+        for (int i = 0; i < 1000; i++)
+                ck_assert_int_eq(fib_recv(fds[0], &byte, i % 2, 0), 0);
+        crew_join(&crew);
+        ck_assert_int_eq(fib_recv(fds[0], &byte, 1, MSG_DONTWAIT), -EAGAIN);
+        fib_close(fds[0]);
+        fib_close(fds[1]);
+        return arg;
+}
+
+TEST_WORKERS(an_empty_datagram_waits_for_its_place)
+{
+        run_fibers(workers, empty_datagrams, NULL);
+}
+
 TESTS("socket", tcp_over_v4, tcp_over_v6, a_listener_may_be_for_v6_only, addresses_are_numbers,
       a_port_is_taken_once_unless_shared, unix_sockets_at_a_path_and_abstract,
-      blocking_sockets_accept_and_connect_without_blocking, a_full_backlog_is_waited_out)
+      blocking_sockets_accept_and_connect_without_blocking, a_full_backlog_is_waited_out,
+      an_empty_datagram_waits_for_its_place)

@@ -21,6 +21,7 @@ static size_t recurse(size_t depth)
 static void *overflow(void *arg)
 {
         fib_yield();
+        dprintf(STDERR_FILENO, "id %" PRIu64 "\n", fib_fiber_id(fib_self()));
         return (void *)recurse(SIZE_MAX);
 }
 
@@ -33,11 +34,11 @@ struct victim {
 static void *spawn_victim(void *arg)
 {
         fib_fiber *fiber;
-        const fib_spawn_options options = { .name = victim.name, .stack_size = victim.stack_size,
+        const fib_spawn_options options = { .name = victim.name,
+                                            .stack_size = victim.stack_size,
                                             .parallel = true };
 
         ck_assert_int_eq(fib_spawn_with(&options, overflow, NULL, &fiber), 0);
-        dprintf(STDERR_FILENO, "id %" PRIu64 "\n", fib_fiber_id(fiber));
         fib_join(fiber, NULL);
         return NULL;
 }
@@ -179,8 +180,7 @@ static void handle_fault(int signal, siginfo_t *info, void *context)
 {
         static const char message[] = "the user's handler: ";
 
-        if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0 ||
-            info->si_addr != (void *)8)
+        if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0 || info->si_addr != (void *)8)
                 _exit(2);
         _exit(info->si_signo == SIGSEGV ? 42 : 3);
 }

@@ -114,7 +114,8 @@ TEST(tasks_of_the_past_run_at_once)
 static void *schedule_earlier(void *arg)
 {
         usleep(5000); /* it sleeps for the later one */
-        ck_assert_int_eq(fib_schedule_task_at(arg, fib_now() + 5 * FIB_MILLISECOND, note, (void *)7),
+        ck_assert_int_eq(fib_schedule_task_at(arg, fib_now() + 5 * FIB_MILLISECOND, note,
+                                              (void *)7),
                          0);
         return NULL;
 }

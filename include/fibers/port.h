@@ -106,10 +106,8 @@ FIB_API fib_op *fib_port_readable_op(fib_port *port);
 FIB_API ssize_t fib_port_write(fib_port *port, const void *data, size_t size);
 
 /* Return: how many bytes.  Fails further: -ENOMEM (for longer texts than the buffer). */
-FIB_API int fib_port_printf(fib_port *port, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
-FIB_API int fib_port_vprintf(fib_port *port, const char *format, va_list args)
-        __attribute__((format(printf, 2, 0)));
+FIB_API int fib_port_printf(fib_port *port, const char *format, ...) FIB_PRINTF(2, 3);
+FIB_API int fib_port_vprintf(fib_port *port, const char *format, va_list args) FIB_PRINTF(2, 0);
 
 /* Writes what was taken. */
 FIB_API int fib_port_flush(fib_port *port);

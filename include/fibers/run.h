@@ -73,6 +73,9 @@ typedef struct fib_run_options {
  * Other fibers end with it, where they stand: their stacks are freed, what lies on them is not
  * unwound, whoever joins them gets -ECANCELED.  See `drain`.  `ret` is what init returned.
  *
+ * Not there yet: `hz` has no effect, scheduling is cooperative; `seed` and `suspendable_posix` are
+ * refused with -ENOTSUP.
+ *
  * Fails: -EINVAL (no init, an option out of its bounds, no processor in `cpus`), -EBUSY (called
  * from a fiber, or from a task of a scheduler), -ENOMEM, -EAGAIN (no threads to be had), -EMFILE
  * and -ENFILE (no descriptors), -EDEADLK: all fibers wait, the first one too, with no timer and

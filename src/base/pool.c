@@ -30,7 +30,7 @@ struct slab {
 static struct depot {
         struct spinlock lock;
         struct list usable;     /* slabs with something free; next == NULL: not begun */
-        unsigned slabs;
+        atomic_uint slabs;      /* read without the lock as a hint */
         unsigned idle;          /* slabs all free */
 } depots[CLASSES];
 
@@ -133,14 +133,14 @@ static void depot_take(struct depot *depot, size_t size, struct cache *cache)
 /* Gives the depot one more slab.  The system calls are made without the lock. */
 static bool depot_extend(struct depot *depot)
 {
-        struct slab *slab = slab_new(depot->slabs > 0);
+        struct slab *slab = slab_new(atomic_load_explicit(&depot->slabs, memory_order_relaxed) > 0);
 
         if (!slab)
                 return false;
         slab_init(slab);
         spinlock_acquire(&depot->lock);
         list_append(&depot->usable, &slab->link);
-        depot->slabs++;
+        atomic_fetch_add_explicit(&depot->slabs, 1, memory_order_relaxed);
         depot->idle++;
         spinlock_release(&depot->lock);
         return true;
@@ -168,7 +168,7 @@ static void depot_put(struct depot *depot, struct cache *cache, unsigned count)
                 if (depot->idle > 0) {
                         list_remove(&slab->link);
                         list_append(&surplus, &slab->link);
-                        depot->slabs--;
+                        atomic_fetch_sub_explicit(&depot->slabs, 1, memory_order_relaxed);
                 } else {
                         depot->idle++;
                 }

@@ -281,6 +281,8 @@ int fib_run(fib_fn *init, void *arg, const fib_run_options *options, void **ret)
                 return -EINVAL;
         if (scheduler_current())
                 return -EBUSY;
+        if (run.options->seed || run.options->suspendable_posix)
+                return -ENOTSUP;
         if (run.options->scheduler) {
                 r = run_given(&run);
         } else {

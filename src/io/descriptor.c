@@ -53,7 +53,7 @@ static ssize_t write_all(struct attempt *attempt, const char *data, size_t size)
                 r = attempt_write(attempt, data + done, size - done);
                 if (r > 0)
                         done += (size_t)r;
-                if (r == 0 || (r < 0 && r != -EAGAIN) || done == size)
+                if (r == 0 || (r > 0 && done == size) || (r < 0 && r != -EAGAIN))
                         break;
                 if (done && transfer_is_nonblocking(attempt->fd))
                         break;
@@ -101,7 +101,7 @@ ssize_t fib_recv(int fd, void *buffer, size_t size, int flags)
                 r = transfer_recv(fd, (char *)buffer + done, size - done, flags);
                 if (r > 0)
                         done += (size_t)r;
-                if (r == 0 || (r < 0 && r != -EAGAIN) || done == size)
+                if (r == 0 || (r > 0 && done == size) || (r < 0 && r != -EAGAIN))
                         break;
                 if (r > 0 && (!all || !is_stream(fd)))
                         break;

@@ -24,6 +24,8 @@ static ssize_t write_through(struct fib_port *port, const char *data, size_t siz
                         done += (size_t)r;
                 else if (r == -EAGAIN)
                         r = port_wait(port, &port->writer, POLLOUT, call);
+                else if (r == 0)
+                        r = -EIO; /* some device that will never take it */
                 if (r < 0)
                         break;
         }
@@ -128,11 +130,11 @@ int fib_port_vprintf(fib_port *port, const char *format, va_list args)
                 return r;
         room = writer->capacity - writer->end;
         va_copy(again, args);
-        length = vsnprintf(writer->data + writer->end, room, format, args);
+        length = vsnprintf(writer->data + writer->end, room, format, again);
         if (length < 0)
                 r = -EINVAL;
         else if ((size_t)length >= room) /* the terminating byte needs its place too */
-                r = print_long(port, format, again);
+                r = print_long(port, format, args);
         else
                 taken(port, (size_t)length, &call);
         va_end(again);

@@ -58,14 +58,15 @@ static void lock(struct fib_condition *condition)
 /* Return: false, still locked, when the queue is to be woken first. */
 static bool unlock_try(struct fib_condition *condition)
 {
-        unsigned word = atomic_load_explicit(&condition->word, memory_order_relaxed);
+        /* Acquire: who wakes in the signaller's stead passes on what came before the signal. */
+        unsigned word = atomic_load_explicit(&condition->word, memory_order_acquire);
 
         do {
                 if (word & WANTED)
                         return false;
         } while (!atomic_compare_exchange_weak_explicit(&condition->word, &word, word & ~LOCKED,
                                                         memory_order_release,
-                                                        memory_order_relaxed));
+                                                        memory_order_acquire));
         return true;
 }
 

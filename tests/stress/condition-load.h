@@ -80,6 +80,7 @@ struct baton {
         fib_channel *next;
         unsigned long rounds;
         bool direct;
+        unsigned long plain; /* written before the signal, read after the wait */
 };
 
 static inline void *baton_signaller(void *arg)
@@ -90,6 +91,7 @@ static inline void *baton_signaller(void *arg)
                 fib_condition *condition = fib_get(baton->next).ptr;
 
                 random_delay();
+                baton->plain = i;
                 ck_assert(fib_condition_signal(condition));
                 fib_condition_unref(condition);
         }
@@ -112,6 +114,7 @@ static inline void *baton_waiter(void *arg)
                                                                 fib_condition_wait_op(condition)),
                                                      NULL),
                                          1);
+                ck_assert_uint_eq(baton->plain, i);
                 fib_condition_unref(condition);
         }
         return NULL;
