@@ -26,7 +26,12 @@ FIB_API fib_op *fib_accept_op(int fd, int flags);
 
 /* Direct calls: as their namesakes of POSIX, except that they return -errno, that they suspend
  * the calling fiber where those would block or say EAGAIN, and that EINTR does not happen.
- * Blocking and non-blocking descriptors both work; their flags are left as they are. */
+ * Blocking and non-blocking descriptors both work; their flags are left as they are.
+ *
+ * A write to a blocking descriptor takes all, one to a non-blocking descriptor what fits.  On
+ * sockets SIGPIPE is not raised (-EPIPE says it all); on pipes it is, as by write(2).  Flags that
+ * ask not to wait are obeyed: with MSG_DONTWAIT (for fib_recv(), MSG_OOB and MSG_ERRQUEUE too)
+ * -EAGAIN is returned. */
 FIB_API ssize_t fib_read(int fd, void *buffer, size_t size);
 FIB_API ssize_t fib_write(int fd, const void *buffer, size_t size);
 FIB_API ssize_t fib_recv(int fd, void *buffer, size_t size, int flags);

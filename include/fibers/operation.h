@@ -60,7 +60,9 @@ FIB_API fib_op *fib_never(void);
  * A waiter is committed at most once, and so is the whole perform: fib_waiter_commit() says
  * whether it was this time.  It may be touched from `block` until `cancel` returns or a commit
  * has succeeded, whichever comes first.  So a queue of waiters needs a lock, which is held
- * by `block`, by `cancel`, and by whoever commits; the performer is woken by the commit itself.
+ * by `block`, by `cancel`, and by whoever commits; and since the performer is woken by the commit
+ * itself and goes on at once, a waiter is taken off its queue before it is committed (and, if that
+ * returns -ECANCELED from fib_waiter_commit_both(), put back in its place).
  */
 
 typedef struct fib_waiter fib_waiter;

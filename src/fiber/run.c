@@ -2,7 +2,6 @@
 /* run.c - fib_run(): a group of schedulers, a thread for each, and the first fiber. */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <fibers/run.h>
@@ -136,24 +135,14 @@ static void *peer_main(void *arg)
         return NULL;
 }
 
-/* Starts a thread for each scheduler but the first.  They take no signals: handlers run where
- * they did without us.  Return: how many were started. */
+/* Starts a thread for each scheduler but the first, with the caller's signal mask.  Return: how
+ * many were started. */
 static unsigned start_peers(struct run *run, struct peer peers[], int *ret_error)
 {
         unsigned n;
-        sigset_t all, before;
+        int r;
 
-        sigfillset(&all);
-        sigdelset(&all, SIGSEGV);
-        sigdelset(&all, SIGBUS);
-        sigdelset(&all, SIGFPE);
-        sigdelset(&all, SIGILL);
-        sigdelset(&all, SIGTRAP);
-        sigdelset(&all, SIGPROF);
-        pthread_sigmask(SIG_BLOCK, &all, &before);
         for (n = 0; n + 1 < run->group->count; n++) {
-                int r;
-
                 peers[n] = (struct peer){ .run = run, .scheduler = &run->group->schedulers[n + 1] };
                 r = pthread_create(&peers[n].thread, NULL, peer_main, &peers[n]);
                 if (r) {
@@ -161,7 +150,6 @@ static unsigned start_peers(struct run *run, struct peer peers[], int *ret_error
                         break;
                 }
         }
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
         return n;
 }
 

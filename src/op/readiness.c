@@ -15,18 +15,33 @@ struct readiness {
         short events;
         int flags;                      /* of the attempt */
 
-        /* Return: 0 or more, the operation's value; -EAGAIN: wait on; or its error. */
+        /* `revents`: 0: not ready.  Return: 0 or more, the operation's value; -EAGAIN: wait on;
+         * or its error. */
         int (*attempt)(const struct readiness *readiness, short revents);
 };
 
 static int attempt_nothing(const struct readiness *readiness, short revents)
 {
-        return revents;
+        return revents ? revents : -EAGAIN;
+}
+
+/* What accept(2) says without waiting; a socket that does not listen is never readable. */
+static int check_listening(int fd)
+{
+        int listens = 0;
+        socklen_t size = sizeof(listens);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0)
+                return -errno;
+        return listens ? -EAGAIN : -EINVAL;
 }
 
 static int attempt_accept(const struct readiness *readiness, short revents)
 {
         int fd;
+
+        if (revents == 0)
+                return check_listening(readiness->fd);
 
         do {
                 fd = accept4(readiness->fd, NULL, NULL, readiness->flags);
@@ -41,9 +56,7 @@ static int look(const struct readiness *readiness)
 {
         int revents = descriptor_poll(readiness->fd, readiness->events);
 
-        if (revents <= 0)
-                return revents < 0 ? revents : -EAGAIN;
-        return readiness->attempt(readiness, (short)revents);
+        return revents < 0 ? revents : readiness->attempt(readiness, (short)revents);
 }
 
 static int readiness_try(void *state, fib_value *ret)

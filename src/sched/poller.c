@@ -62,7 +62,7 @@ static int wait_with_poll(struct fib_scheduler *scheduler, const struct timespec
         return epoll_wait(scheduler->epoll_fd, scheduler->events, SCHEDULER_MAX_EVENTS, 0);
 }
 
-static int wait_for_events(struct fib_scheduler *scheduler, int64_t ns)
+int poller_wait(struct fib_scheduler *scheduler, int64_t ns)
 {
         struct timespec timeout = clock_timespec(ns);
         int n;
@@ -76,12 +76,10 @@ static int wait_for_events(struct fib_scheduler *scheduler, int64_t ns)
         return n;
 }
 
-void poller_wait(struct fib_scheduler *scheduler, int64_t ns)
+void poller_fire(struct fib_scheduler *scheduler, int events)
 {
-        int n = wait_for_events(scheduler, ns);
-
         /* EINTR is as good as nothing: the caller looks at everything again. */
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < events; i++) {
                 const struct epoll_event *event = &scheduler->events[i];
 
                 if (event->data.u64 != WAKE_COOKIE)

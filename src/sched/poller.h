@@ -11,9 +11,12 @@ struct fib_scheduler;
 int poller_open(struct fib_scheduler *scheduler);
 void poller_close(struct fib_scheduler *scheduler);
 
-/* Waits for at most `ns` (0 or less: not at all; about CLOCK_NEVER: for ever) and fires the
- * watches of what became ready.  The scheduler's own thread only. */
-void poller_wait(struct fib_scheduler *scheduler, int64_t ns);
+/* Waits for at most `ns` (0 or less: not at all; about CLOCK_NEVER: for ever).  Return: how many
+ * events there are for poller_fire().  The scheduler's own thread only, as is poller_fire(). */
+int poller_wait(struct fib_scheduler *scheduler, int64_t ns);
+
+/* Fires the watches of what became ready. */
+void poller_fire(struct fib_scheduler *scheduler, int events);
 
 /* Makes poller_wait() return early, now or the next time.  Async-signal-safe. */
 void poller_wake(struct fib_scheduler *scheduler);

@@ -126,19 +126,34 @@ static void renew_credit(struct fib_scheduler *scheduler, int64_t now)
         scheduler->last_look = now;
 }
 
-void scheduler_poll(struct fib_scheduler *scheduler, int64_t deadline)
+static void fire(struct fib_scheduler *scheduler, int events, int64_t now)
 {
-        bool watches = atomic_load_explicit(&scheduler->watches, memory_order_relaxed) > 0;
-        int64_t now = clock_now();
-
-        renew_credit(scheduler, now);
-        if (deadline > 0 || watches) {
-                poller_wait(scheduler, deadline - now);
-                if (deadline > 0)
-                        scheduler->last_look = now = clock_now();
-        }
+        poller_fire(scheduler, events);
         if (now >= timers_next(&scheduler->timers))
                 timers_fire(&scheduler->timers, now);
+}
+
+void scheduler_poll(struct fib_scheduler *scheduler)
+{
+        int64_t now = clock_now();
+        int events = 0;
+
+        renew_credit(scheduler, now);
+        if (atomic_load_explicit(&scheduler->watches, memory_order_relaxed))
+                events = poller_wait(scheduler, 0);
+        fire(scheduler, events, now);
+}
+
+void scheduler_sleep(struct fib_scheduler *scheduler, int64_t deadline)
+{
+        int events;
+
+        deadline = scheduler_enter_idle(scheduler, deadline);
+        events = poller_wait(scheduler, deadline - clock_now());
+        /* Not later: from here on, what this scheduler has to do is seen nowhere but here. */
+        scheduler_leave_idle(scheduler);
+        scheduler->last_look = clock_now();
+        fire(scheduler, events, scheduler->last_look);
 }
 
 void scheduler_add_timer(struct fib_scheduler *scheduler, struct timer *timer, int64_t expiry)
@@ -163,7 +178,7 @@ static bool step(struct fib_scheduler *scheduler)
                 return true;
         }
         if (scheduler->credit < 0) {
-                scheduler_poll(scheduler, 0);
+                scheduler_poll(scheduler);
                 return true;
         }
         if (atomic_load_explicit(&scheduler->group->stop, memory_order_relaxed))

@@ -154,8 +154,15 @@ static inline void scheduler_give(struct fib_scheduler *scheduler, struct task *
 /* The next task to run, on whatever stack the caller is; NULL: go back to scheduler_run(). */
 struct task *scheduler_next(struct fib_scheduler *scheduler);
 
-/* Looks at timers and descriptors, and sleeps for them until `deadline` (0: not at all). */
-void scheduler_poll(struct fib_scheduler *scheduler, int64_t deadline);
+/* Looks at timers and descriptors, without sleeping. */
+void scheduler_poll(struct fib_scheduler *scheduler);
+
+/* Sleeps until `deadline` at most, or an event, or scheduler_wake(). */
+void scheduler_sleep(struct fib_scheduler *scheduler, int64_t deadline);
+
+/* sleep.c: says that it is about to sleep.  Return: when to be up again, `deadline` or before. */
+int64_t scheduler_enter_idle(struct fib_scheduler *scheduler, int64_t deadline);
+void scheduler_leave_idle(struct fib_scheduler *scheduler);
 
 /* Nothing to run: steals, or sleeps until there is something. */
 void scheduler_idle(struct fib_scheduler *scheduler);

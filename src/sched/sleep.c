@@ -175,8 +175,8 @@ static bool search(struct fib_scheduler *scheduler)
         return found;
 }
 
-/* Says that it is idle, and asks whether everybody is.  Return: when to be up again. */
-static int64_t enter_idle(struct fib_scheduler *scheduler, int64_t deadline)
+/* The last one to go idle asks whether everybody is. */
+int64_t scheduler_enter_idle(struct fib_scheduler *scheduler, int64_t deadline)
 {
         struct group *group = scheduler->group;
 
@@ -193,7 +193,7 @@ static int64_t enter_idle(struct fib_scheduler *scheduler, int64_t deadline)
         return deadline;
 }
 
-static void leave_idle(struct fib_scheduler *scheduler)
+void scheduler_leave_idle(struct fib_scheduler *scheduler)
 {
         pthread_mutex_lock(&scheduler->group->lock);
         scheduler->idle = false;
@@ -217,9 +217,7 @@ static void go_to_sleep(struct fib_scheduler *scheduler)
             timers_next(&scheduler->timers) >= deadline &&
             !(group->count > 1 && (from_some_peer(scheduler, peer_has_work) ||
                                    from_some_peer(scheduler, steal_inbox)))) {
-                deadline = enter_idle(scheduler, deadline);
-                scheduler_poll(scheduler, deadline);
-                leave_idle(scheduler);
+                scheduler_sleep(scheduler, deadline);
         }
         atomic_store_explicit(&scheduler->asleep_until, INT64_MIN, memory_order_relaxed);
         if (atomic_exchange_explicit(&scheduler->asleep, false, memory_order_seq_cst))
@@ -230,7 +228,7 @@ static void go_to_sleep(struct fib_scheduler *scheduler)
 
 void scheduler_idle(struct fib_scheduler *scheduler)
 {
-        scheduler_poll(scheduler, 0);
+        scheduler_poll(scheduler);
         if (scheduler_has_work(scheduler) || scheduler_steal(scheduler) || search(scheduler))
                 return;
         go_to_sleep(scheduler);
