@@ -14,8 +14,8 @@ struct bench {
         const char *name;
         unsigned workers;
         long rounds;
-        long steps;                     /* that a round counts as */
-        fib_fn *fn;                     /* runs `rounds` rounds as the first fiber */
+        long steps; /* that a round counts as */
+        fib_fn *fn; /* runs `rounds` rounds as the first fiber */
 };
 
 static const struct bench *current;
@@ -166,7 +166,8 @@ static void *timed(void *ret_ns)
         int64_t begin = fib_now();
 
         current->fn(NULL);
-        *(double *)ret_ns = (double)(fib_now() - begin) / (double)(current->rounds * current->steps);
+        *(double *)ret_ns = (double)(fib_now() - begin) /
+                            (double)(current->rounds * current->steps);
         return NULL;
 }
 
@@ -179,8 +180,7 @@ static void measure(const struct bench *bench)
         for (int i = 0; i < RUNS; i++)
                 check(fib_run(timed, &ns[i], &options, NULL));
         qsort(ns, RUNS, sizeof(ns[0]), compare);
-        printf("%-34s %10.1f ns   (%.1f - %.1f)\n", bench->name, ns[RUNS / 2], ns[0],
-               ns[RUNS - 1]);
+        printf("%-34s %10.1f ns   (%.1f - %.1f)\n", bench->name, ns[RUNS / 2], ns[0], ns[RUNS - 1]);
         fflush(stdout);
 }
 

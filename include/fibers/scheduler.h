@@ -35,8 +35,7 @@ FIB_API bool fib_scheduler_kernel_thread(fib_scheduler *scheduler, pthread_t *re
 FIB_API uint32_t fib_scheduler_runcount(fib_scheduler *scheduler);
 
 /* Writes up to n of its peers, itself not among them.  Return: how many there are. */
-FIB_API size_t fib_scheduler_remote_peers(fib_scheduler *scheduler, fib_scheduler *ret[],
-                                          size_t n);
+FIB_API size_t fib_scheduler_remote_peers(fib_scheduler *scheduler, fib_scheduler *ret[], size_t n);
 
 /* Whether it has runnable tasks or pending timers. */
 FIB_API bool fib_scheduler_work_pending(fib_scheduler *scheduler);

@@ -21,15 +21,15 @@
 #include "platform/compiler.h"
 
 struct deque_ring {
-        struct deque_ring *outgrown;    /* the one before it */
-        uint64_t size;                  /* a power of two */
+        struct deque_ring *outgrown; /* the one before it */
+        uint64_t size;               /* a power of two */
         _Atomic(void *) slots[];
 };
 
 struct deque {
-        alignas(CACHE_LINE) atomic_uint_least64_t top; /* whoever takes moves it by CAS */
+        alignas(CACHE_LINE) atomic_uint_least64_t top;    /* whoever takes moves it by CAS */
         alignas(CACHE_LINE) atomic_uint_least64_t bottom; /* written by the owner only */
-        _Atomic(struct deque_ring *) ring;      /* likewise */
+        _Atomic(struct deque_ring *) ring;                /* likewise */
 };
 
 #define DEQUE_FIRST_SIZE 256

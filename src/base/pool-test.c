@@ -200,5 +200,5 @@ TEST(memory_is_given_back_after_a_peak)
 }
 
 TESTS("pool", objects_of_all_sizes_are_aligned_and_apart, threads_do_not_share_an_object,
-      what_one_thread_frees_another_gets_again,
-      a_thread_that_ends_leaves_its_objects_to_the_others, memory_is_given_back_after_a_peak)
+      what_one_thread_frees_another_gets_again, a_thread_that_ends_leaves_its_objects_to_the_others,
+      memory_is_given_back_after_a_peak)

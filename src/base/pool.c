@@ -21,17 +21,17 @@ struct object {
 
 /* At the start of each slab.  All fields are under the depot's lock. */
 struct slab {
-        struct list link;       /* in depot->usable, unless nothing is free */
+        struct list link; /* in depot->usable, unless nothing is free */
         struct object *free;
-        size_t carved;          /* bytes from the slab's start that were ever handed out */
-        size_t used;            /* objects that are not here */
+        size_t carved; /* bytes from the slab's start that were ever handed out */
+        size_t used;   /* objects that are not here */
 };
 
 static struct depot {
         struct spinlock lock;
-        struct list usable;     /* slabs with something free; next == NULL: not begun */
-        atomic_uint slabs;      /* read without the lock as a hint */
-        unsigned idle;          /* slabs all free */
+        struct list usable; /* slabs with something free; next == NULL: not begun */
+        atomic_uint slabs;  /* read without the lock as a hint */
+        unsigned idle;      /* slabs all free */
 } depots[CLASSES];
 
 /* The calling thread's own. */
@@ -42,7 +42,7 @@ struct cache {
 
 struct caches {
         struct cache classes[CLASSES];
-        bool registered;        /* will be flushed when the thread ends */
+        bool registered; /* will be flushed when the thread ends */
 };
 
 static _Thread_local struct caches thread_caches;

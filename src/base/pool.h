@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-#define POOL_LARGEST 256        /* bytes; larger objects come from malloc() */
+#define POOL_LARGEST 256 /* bytes; larger objects come from malloc() */
 
 /* Return: memory that is not cleared, aligned to 16 bytes; or NULL. */
 void *pool_alloc(size_t size);

@@ -10,8 +10,8 @@ struct link {
 };
 
 struct queue {
-        struct link *head;      /* NULL: empty */
-        struct link *tail;      /* the last one; anything when empty */
+        struct link *head; /* NULL: empty */
+        struct link *tail; /* the last one; anything when empty */
 };
 
 static inline void queue_push(struct queue *queue, struct link *link)

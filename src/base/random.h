@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct random {
-        uint64_t state;         /* never 0 */
+        uint64_t state; /* never 0 */
 };
 
 static inline void random_init(struct random *random, uint64_t seed)

@@ -121,8 +121,8 @@ static void random_walk(uint64_t seed, int64_t start, unsigned long steps)
                 case 0:
                 case 1:
                         if (!model->in)
-                                insert(model, now + random_span(&random) -
-                                                      random_below(&random, 2000));
+                                insert(model,
+                                       now + random_span(&random) - random_below(&random, 2000));
                         break;
                 case 2: cancel(model); break;
                 default:

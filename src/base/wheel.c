@@ -127,5 +127,5 @@ int64_t wheel_next(const struct wheel *wheel)
                 return 0;
         tick = earliest(wheel, &level, &slot);
         return tick > (uint64_t)INT64_MAX >> WHEEL_TICK_BITS ? INT64_MAX
-                                                            : (int64_t)(tick << WHEEL_TICK_BITS);
+                                                             : (int64_t)(tick << WHEEL_TICK_BITS);
 }

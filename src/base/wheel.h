@@ -21,16 +21,16 @@
 #define WHEEL_TICK_BITS 10
 #define WHEEL_SLOT_BITS 6
 #define WHEEL_SLOTS (1 << WHEEL_SLOT_BITS)
-#define WHEEL_LEVELS 9          /* 9 * 6 + 10 bits: all of int64_t */
+#define WHEEL_LEVELS 9 /* 9 * 6 + 10 bits: all of int64_t */
 
 struct wheel_timer {
-        struct list link;       /* points to itself while in no wheel */
+        struct list link; /* points to itself while in no wheel */
         int64_t expiry;
 };
 
 struct wheel {
-        uint64_t now;           /* in ticks; all timers up to here are in `expired` */
-        size_t count;           /* timers in slots and in `expired` */
+        uint64_t now; /* in ticks; all timers up to here are in `expired` */
+        size_t count; /* timers in slots and in `expired` */
         struct list expired;
         uint64_t occupied[WHEEL_LEVELS];
         struct list slots[WHEEL_LEVELS * WHEEL_SLOTS];

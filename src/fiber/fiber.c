@@ -96,8 +96,7 @@ static void fiber_run(struct task *task, struct fib_scheduler *scheduler)
                         return;
                 }
                 enter(scheduler, frame);
-                exception_swap(worker->exception_globals, &worker->exceptions,
-                               &frame->exceptions);
+                exception_swap(worker->exception_globals, &worker->exceptions, &frame->exceptions);
                 sanitizer_before_switch(&worker->sanitizer, &frame->stack->sanitizer, false);
                 context_switch(&worker->context, &frame->context);
                 sanitizer_after_switch(&worker->sanitizer);
@@ -128,8 +127,8 @@ static ALWAYS_INLINE fib_value switch_to(struct frame *self, struct context *to,
 #endif
 }
 
-static ALWAYS_INLINE fib_value switch_to_fiber(struct fib_scheduler *scheduler,
-                                               struct frame *self, struct frame *next, bool dies)
+static ALWAYS_INLINE fib_value switch_to_fiber(struct fib_scheduler *scheduler, struct frame *self,
+                                               struct frame *next, bool dies)
 {
         exception_swap(worker_of(scheduler)->exception_globals, &self->exceptions,
                        &next->exceptions);
@@ -137,8 +136,8 @@ static ALWAYS_INLINE fib_value switch_to_fiber(struct fib_scheduler *scheduler,
         return switch_to(self, &next->context, &next->stack->sanitizer, dies);
 }
 
-static ALWAYS_INLINE fib_value switch_to_worker(struct fib_scheduler *scheduler,
-                                                struct frame *self, bool dies)
+static ALWAYS_INLINE fib_value switch_to_worker(struct fib_scheduler *scheduler, struct frame *self,
+                                                bool dies)
 {
         struct worker *worker = worker_of(scheduler);
 
@@ -222,8 +221,7 @@ static void fiber_main(void *arg)
                 fiber_finish(fiber, result, false);
                 scheduler = frame->scheduler;
                 task = scheduler_next(scheduler);
-                if (!task || task->kind != &fiber_kind ||
-                    fiber_of_task(task)->state != FIBER_NEW ||
+                if (!task || task->kind != &fiber_kind || fiber_of_task(task)->state != FIBER_NEW ||
                     fiber_of_task(task)->stack_class != stack_class(stack))
                         die(frame, task);
                 sanitizer_stack_reused(&stack->sanitizer, stack->low,

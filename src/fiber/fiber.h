@@ -26,19 +26,19 @@ enum fiber_state { FIBER_NEW, FIBER_LIVE, FIBER_DONE };
 
 struct fib_fiber {
         struct task task;
-        uint8_t state;                  /* enum fiber_state; written by the thread it is on */
+        uint8_t state; /* enum fiber_state; written by the thread it is on */
         uint8_t stack_class;
         bool migratable;
-        bool cancelled;                 /* DONE, but fn did not return */
+        bool cancelled; /* DONE, but fn did not return */
         union {
-                fib_fn *fn;             /* NEW */
-                struct frame *frame;    /* LIVE */
+                fib_fn *fn;          /* NEW */
+                struct frame *frame; /* LIVE */
         };
-        void *arg;                      /* then what fn returned: read after `done` */
-        struct fib_condition done;      /* its count of references is the fiber's */
-        struct environment *environment;/* parameter.c; touched by the fiber itself */
+        void *arg;                       /* then what fn returned: read after `done` */
+        struct fib_condition done;       /* its count of references is the fiber's */
+        struct environment *environment; /* parameter.c; touched by the fiber itself */
         uint64_t id;
-        char *name;                     /* NULL: none */
+        char *name; /* NULL: none */
 };
 
 /* How a suspended flow goes on; see fib_suspend(). */
@@ -50,35 +50,35 @@ struct fib_continuation {
 /* At the top of a live fiber's stack. */
 struct frame {
         struct context context;
-        struct parker parker;           /* what floor 3 sees of the fiber */
+        struct parker parker; /* what floor 3 sees of the fiber */
         struct fib_fiber *fiber;
-        struct fib_scheduler *scheduler;/* where it runs, or ran last */
+        struct fib_scheduler *scheduler; /* where it runs, or ran last */
         struct stack *stack;
-        struct fib_perform *perform;    /* that it is parked in, or NULL */
+        struct fib_perform *perform; /* that it is parked in, or NULL */
         struct exception_state exceptions;
         struct fib_continuation continuation;
-        bool queued;                    /* abandon.c: it was in a queue */
-        struct direct direct;           /* the parker's */
+        bool queued;          /* abandon.c: it was in a queue */
+        struct direct direct; /* the parker's */
 };
 
 /* What a thread needs to run fibers: its scheduler's `worker`.  Touched by that thread only. */
 struct worker {
-        struct context context;         /* of scheduler_run(), while a fiber runs */
+        struct context context; /* of scheduler_run(), while a fiber runs */
         struct sanitizer_stack sanitizer;
         struct exception_state exceptions;
         struct exception_state *exception_globals; /* the thread's; NULL: there is no C++ */
-        struct task *handoff;           /* taken by a fiber, to be run on our own stack */
+        struct task *handoff;                 /* taken by a fiber, to be run on our own stack */
         void (*after)(struct worker *worker); /* to be called there first */
         fib_after_suspend_fn *after_suspend;
         void *after_arg;
-        struct frame *left;             /* the fiber that `after` is about */
+        struct frame *left; /* the fiber that `after` is about */
         struct stack_cache stacks;
-        struct stack *dying;            /* was left for good; may be reused from now on */
-        uint64_t next_id;               /* of fibers: taken from the process in blocks */
+        struct stack *dying; /* was left for good; may be reused from now on */
+        uint64_t next_id;    /* of fibers: taken from the process in blocks */
         uint64_t end_id;
         struct float_control float_control; /* the thread's: what fibers begin with */
-        void *alternate_stack;          /* overflow.h */
-        int timer_slack;                /* the thread's, before */
+        void *alternate_stack;              /* overflow.h */
+        int timer_slack;                    /* the thread's, before */
 };
 
 extern const struct task_kind fiber_kind;

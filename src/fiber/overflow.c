@@ -11,7 +11,7 @@
 
 static pthread_mutex_t handler_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned handler_users;
-static struct sigaction previous;       /* written before our handler is in place */
+static struct sigaction previous; /* written before our handler is in place */
 
 /* Async-signal-safe: no stdio.  Appends; `end` is kept free for nothing. */
 static char *append(char *to, const char *end, const char *text)

@@ -14,7 +14,7 @@ struct fib_parameter {
 };
 
 struct binding {
-        fib_parameter *parameter;       /* a reference */
+        fib_parameter *parameter; /* a reference */
         void *value;
 };
 
@@ -26,7 +26,7 @@ struct environment {
 };
 
 static _Thread_local struct environment *thread_environment;
-static pthread_key_t unref_key;         /* drops it when the thread ends */
+static pthread_key_t unref_key; /* drops it when the thread ends */
 static pthread_once_t unref_once = PTHREAD_ONCE_INIT;
 
 static void unref_at_exit(void *environment)

@@ -23,14 +23,14 @@ struct run {
         void *result;
         struct group *group;
         const fib_run_options *options;
-        bool done;                      /* init has returned; written by its thread */
-        int error;                      /* under the group's lock */
-        int64_t look_ns;                /* likewise */
-        uint64_t suspect;               /* likewise: tasks_run() when it first looked stuck */
-        cpu_set_t before;               /* the caller's processors */
-        cpu_set_t cpus;                 /* to run on */
+        bool done;        /* init has returned; written by its thread */
+        int error;        /* under the group's lock */
+        int64_t look_ns;  /* likewise */
+        uint64_t suspect; /* likewise: tasks_run() when it first looked stuck */
+        cpu_set_t before; /* the caller's processors */
+        cpu_set_t cpus;   /* to run on */
         unsigned cpu_count;
-        bool pinned;                    /* each thread to one of them */
+        bool pinned; /* each thread to one of them */
 };
 
 struct peer {
@@ -96,8 +96,8 @@ static bool finished(void *arg)
 {
         struct run *run = arg;
 
-        return is_done(run) && !(run->options->drain &&
-                                 fib_scheduler_work_pending(run->options->scheduler));
+        return is_done(run) &&
+               !(run->options->drain && fib_scheduler_work_pending(run->options->scheduler));
 }
 
 /* Pins the calling thread to the index-th processor. */
@@ -252,7 +252,7 @@ static int choose_cpus(struct run *run, unsigned *parallelism)
         run->cpu_count = (unsigned)CPU_COUNT(&run->cpus);
         if (*parallelism == 0)
                 *parallelism = run->cpu_count < FIB_PARALLELISM_MAX ? run->cpu_count
-                                                                   : FIB_PARALLELISM_MAX;
+                                                                    : FIB_PARALLELISM_MAX;
         run->pinned = *parallelism == run->cpu_count;
         return 0;
 }

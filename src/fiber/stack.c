@@ -8,18 +8,18 @@
 #include "platform/compiler.h"
 
 #define CACHE 64
-#define KEEP_IDLE 4             /* slabs of which no stack is used */
+#define KEEP_IDLE 4 /* slabs of which no stack is used */
 #define SLAB_BYTES ((size_t)64 << 20)
 #define SLAB_MOST 256
 #define COLOURS 8
 #define COLOUR_BYTES 192
 
 struct slab {
-        struct list link;               /* in the pool's slabs; those with free ones first */
-        struct stack *free;             /* last in, first out */
+        struct list link;   /* in the pool's slabs; those with free ones first */
+        struct stack *free; /* last in, first out */
         unsigned stack_class;
         unsigned count;
-        unsigned used;                  /* stacks that are not here */
+        unsigned used; /* stacks that are not here */
         char *mapping;
         struct stack stacks[];
 };
@@ -28,7 +28,7 @@ struct slab {
  * cache of stacks at a time. */
 static struct pool {
         struct list slabs;
-        unsigned idle;                  /* slabs with used == 0 */
+        unsigned idle; /* slabs with used == 0 */
 } pools[STACK_CLASSES];
 
 static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -40,7 +40,7 @@ int stack_class_of(size_t size)
         if (size < FIB_STACK_MIN || size > FIB_STACK_MAX)
                 return -EINVAL;
         while (stack_size_of(class) < size)
-                class++;
+                class ++;
         return (int)class;
 }
 
@@ -201,8 +201,7 @@ struct stack *stack_get(struct stack_cache *cache, unsigned class, void *owner)
         if (unlikely(!stack->begun))
                 begin(stack);
         else
-                sanitizer_stack_reused(&stack->sanitizer, stack->low,
-                                       stack_size_of(class));
+                sanitizer_stack_reused(&stack->sanitizer, stack->low, stack_size_of(class));
         /* Relaxed: stacks_of() is called by who has waited for our thread. */
         atomic_store_explicit(&stack->owner, owner, memory_order_relaxed);
         return stack;
@@ -226,7 +225,7 @@ void stack_put(struct stack_cache *cache, struct stack *stack)
 
 void stack_flush(struct stack_cache *cache)
 {
-        for (unsigned class = 0; class < STACK_CLASSES; class++) {
+        for (unsigned class = 0; class < STACK_CLASSES; class ++) {
                 if (cache->count[class])
                         give_back(cache, class, cache->count[class]);
         }
@@ -237,7 +236,7 @@ struct stack *stacks_of(void *owner)
         struct stack *found = NULL;
 
         pthread_mutex_lock(&pools_lock);
-        for (unsigned class = 0; class < STACK_CLASSES; class++) {
+        for (unsigned class = 0; class < STACK_CLASSES; class ++) {
                 struct list *slabs = &pools[class].slabs;
 
                 if (!slabs->next)

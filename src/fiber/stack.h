@@ -18,18 +18,18 @@
 #include "platform/guard.h"
 #include "platform/sanitizer.h"
 
-#define STACK_CLASSES 17                /* FIB_STACK_MIN << 0 to FIB_STACK_MIN << 16 */
+#define STACK_CLASSES 17 /* FIB_STACK_MIN << 0 to FIB_STACK_MIN << 16 */
 
 struct slab;
 
 struct stack {
-        struct stack *next;             /* in a cache, in the pool, or in stacks_of()'s list */
-        char *low;                      /* the lowest address that may be used */
-        char *top;                      /* the frame lies right below */
+        struct stack *next; /* in a cache, in the pool, or in stacks_of()'s list */
+        char *low;          /* the lowest address that may be used */
+        char *top;          /* the frame lies right below */
         struct slab *slab;
-        _Atomic(void *) owner;          /* the group whose fiber has it; NULL: free */
-        uint8_t guard;                  /* enum guard, once `begun` */
-        bool begun;                     /* has its guard; known to the sanitizers */
+        _Atomic(void *) owner; /* the group whose fiber has it; NULL: free */
+        uint8_t guard;         /* enum guard, once `begun` */
+        bool begun;            /* has its guard; known to the sanitizers */
         struct sanitizer_stack sanitizer;
 };
 

@@ -68,7 +68,8 @@ struct thread_continuation {
 static void resume_thread(fib_continuation *continuation, fib_value value)
 {
         struct parker *parker =
-                &container_of(continuation, struct thread_continuation, continuation)->thread.parker;
+                &container_of(continuation, struct thread_continuation, continuation)
+                         ->thread.parker;
 
         continuation->value = value;
         parker->ops->resume(parker, false);

@@ -20,13 +20,13 @@ enum side { PUT, GET };
 struct fib_channel {
         struct spinlock lock;
         atomic_uint refs;
-        struct waitq waiting[2];        /* by side; under the lock */
+        struct waitq waiting[2]; /* by side; under the lock */
 };
 
 /* The state of a put or get operation; that of a direct call borrows the channel. */
 struct exchange {
         fib_channel *channel;
-        fib_value message;              /* of a put */
+        fib_value message; /* of a put */
 };
 
 fib_channel *fib_channel_new(void)
@@ -88,8 +88,7 @@ static inline fib_waiter *meet(fib_channel *channel, enum side side, fib_value *
 
 /* The same for a choice, which may have been published elsewhere.  `*done` is set when the
  * caller need not wait here: it has met somebody, or another of its arms was done. */
-static fib_waiter *meet_claimed(fib_channel *channel, enum side side, fib_waiter *mine,
-                                bool *done)
+static fib_waiter *meet_claimed(fib_channel *channel, enum side side, fib_waiter *mine, bool *done)
 {
         fib_waiter *theirs = waitq_first(&channel->waiting[!side]);
 

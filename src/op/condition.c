@@ -43,8 +43,7 @@ bool condition_signalled(const struct fib_condition *condition)
 static bool lock_try(struct fib_condition *condition)
 {
         /* Pairs with the step in unlock_try. */
-        return !(atomic_fetch_or_explicit(&condition->word, LOCKED, memory_order_acquire) &
-                 LOCKED);
+        return !(atomic_fetch_or_explicit(&condition->word, LOCKED, memory_order_acquire) & LOCKED);
 }
 
 static void lock(struct fib_condition *condition)

@@ -7,9 +7,9 @@
 #include "op/waitq.h"
 
 struct fib_condition {
-        atomic_uint word;               /* condition.c */
-        atomic_uint refs;               /* of the object that this is, or lies in */
-        struct waitq waiting;           /* locked by a bit of the word */
+        atomic_uint word;     /* condition.c */
+        atomic_uint refs;     /* of the object that this is, or lies in */
+        struct waitq waiting; /* locked by a bit of the word */
 };
 
 void condition_init(struct fib_condition *condition);

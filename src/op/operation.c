@@ -21,15 +21,12 @@ static void op_init(struct fib_op *op, enum op_kind kind)
 static size_t op_size(const struct fib_op *op)
 {
         switch (op->kind) {
-        case OP_BASE:
-                return sizeof(struct fib_op) + op->op_class->state_size;
-        case OP_WRAP:
-                return sizeof(struct op_wrap);
+        case OP_BASE: return sizeof(struct fib_op) + op->op_class->state_size;
+        case OP_WRAP: return sizeof(struct op_wrap);
         case OP_CHOICE:
                 return sizeof(struct op_choice) +
                        ((const struct op_choice *)op)->count * sizeof(fib_op *);
-        default:
-                return sizeof(struct op_guard);
+        default: return sizeof(struct op_guard);
         }
 }
 

@@ -32,8 +32,8 @@ struct parker_ops {
 
 struct parker {
         const struct parker_ops *ops;
-        struct direct *direct;          /* perform.h: for direct calls; NULL: use the stack */
-        fib_value value;                /* of what was done; written before resume() */
+        struct direct *direct; /* perform.h: for direct calls; NULL: use the stack */
+        fib_value value;       /* of what was done; written before resume() */
 };
 
 struct parker **parker_thread_slot(void);

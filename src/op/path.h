@@ -11,16 +11,16 @@
 /* A wrap, or the border of a with-nack, around an arm. */
 struct path {
         const struct path *outer;
-        const struct op_wrap *wrap;     /* NULL: it is a border */
-        struct forced *forced;          /* the border's */
+        const struct op_wrap *wrap; /* NULL: it is a border */
+        struct forced *forced;      /* the border's */
 };
 
 /* What a guard gave, for this perform. */
 struct forced {
-        struct forced *next;            /* in the order of the tree */
-        fib_op *op;                     /* a reference */
-        fib_condition *nack;            /* a reference; NULL for a plain guard */
-        bool won;                       /* the arm that was done lies inside */
+        struct forced *next; /* in the order of the tree */
+        fib_op *op;          /* a reference */
+        fib_condition *nack; /* a reference; NULL for a plain guard */
+        bool won;            /* the arm that was done lies inside */
 };
 
 /* Counts, and memory for them. */
@@ -29,8 +29,8 @@ struct layout {
         struct path *paths;
         size_t arm_count;
         size_t path_count;
-        struct forced *forced;          /* the first */
-        struct forced **end;            /* where the next one goes */
+        struct forced *forced; /* the first */
+        struct forced **end;   /* where the next one goes */
 };
 
 /* Calls the guards in `op`, and counts.  Return: 0 or -ENOMEM; in either case, layout_forget()

@@ -179,8 +179,8 @@ static int run_wraps(const struct path *path, fib_value *value)
 struct general {
         struct fib_perform perform;
         struct layout layout;
-        void *memory;                   /* arms and paths, if they are many */
-        fib_op *op;                     /* a reference */
+        void *memory; /* arms and paths, if they are many */
+        fib_op *op;   /* a reference */
 };
 
 static void general_free(struct general *general)

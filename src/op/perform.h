@@ -21,12 +21,12 @@ struct path;
 /* One arm, from its publication on. */
 struct arm {
         fib_waiter waiter;
-        fib_op *op;                     /* NULL in a direct call */
-        int index;                      /* in the outermost choice, or -1 */
-        unsigned order;                 /* arms[arms[i].order] comes i-th: perform_arm() */
-        const struct path *path;        /* the wraps and nacks around it, the inner first */
-        struct fib_condition *condition;/* that it waits for, from condition_block() on; or NULL */
-        union {                         /* for the classes of this floor */
+        fib_op *op;                      /* NULL in a direct call */
+        int index;                       /* in the outermost choice, or -1 */
+        unsigned order;                  /* arms[arms[i].order] comes i-th: perform_arm() */
+        const struct path *path;         /* the wraps and nacks around it, the inner first */
+        struct fib_condition *condition; /* that it waits for, from condition_block() on; or NULL */
+        union {                          /* for the classes of this floor */
                 struct {
                         struct timer timer;
                         struct fib_scheduler *scheduler; /* whose timer it is; NULL: a thread's */
@@ -38,13 +38,13 @@ struct arm {
 /* Lies on the performer's stack. */
 struct fib_perform {
         struct commit commit;
-        atomic_bool recheck;            /* see perform_recheck() */
-        bool by_self;                   /* committed by the performer: nobody resumes it */
-        int status;                     /* the winner's error; written by who commits */
-        fib_waiter *winner;             /* likewise; NULL when none was: an error of a block */
+        atomic_bool recheck; /* see perform_recheck() */
+        bool by_self;        /* committed by the performer: nobody resumes it */
+        int status;          /* the winner's error; written by who commits */
+        fib_waiter *winner;  /* likewise; NULL when none was: an error of a block */
         struct parker *parker;
         struct arm *arms;
-        unsigned published;             /* how many are, in their order */
+        unsigned published; /* how many are, in their order */
         unsigned count;
         void (*abandon)(struct fib_perform *perform); /* frees what the performer's frames own */
 };
@@ -54,13 +54,16 @@ struct fib_perform {
 struct direct {
         struct fib_perform perform;
         struct arm arm;
-        fib_value state[2];             /* of the arm's class */
+        fib_value state[2]; /* of the arm's class */
 };
 
 static inline void direct_init(struct direct *direct, struct parker *parker)
 {
         direct->perform = (struct fib_perform){
-                .parker = parker, .arms = &direct->arm, .count = 1, .published = 1,
+                .parker = parker,
+                .arms = &direct->arm,
+                .count = 1,
+                .published = 1,
         };
         direct->arm.waiter.perform = &direct->perform;
         direct->arm.waiter.state = direct->state;

@@ -13,7 +13,7 @@
 struct readiness {
         int fd;
         short events;
-        int flags;                      /* of the attempt */
+        int flags; /* of the attempt */
 
         /* `revents`: 0: not ready.  Return: 0 or more, the operation's value; -EAGAIN: wait on;
          * or its error. */
@@ -147,9 +147,10 @@ fib_op *fib_writable_op(int fd)
 
 fib_op *fib_accept_op(int fd, int flags)
 {
-        struct readiness readiness = {
-                .fd = fd, .events = POLLIN, .flags = flags, .attempt = attempt_accept
-        };
+        struct readiness readiness = { .fd = fd,
+                                       .events = POLLIN,
+                                       .flags = flags,
+                                       .attempt = attempt_accept };
 
         return fib_op_new(&accept_class, &readiness);
 }

@@ -126,8 +126,7 @@ static int64_t fire_timers(struct thread_parker *thread)
         if (!list_empty(&thread->timers))
                 now = clock_now();
         for (link = thread->timers.next; link != &thread->timers; link = link->next) {
-                struct timer *timer =
-                        container_of(link, struct timer, wheel.link);
+                struct timer *timer = container_of(link, struct timer, wheel.link);
 
                 if (timer->wheel.expiry > now) {
                         if (timer->wheel.expiry < next)

@@ -10,11 +10,11 @@ struct pollfd;
 
 struct thread_parker {
         struct parker parker;
-        atomic_uint word;               /* thread.c */
-        atomic_int wake_fd;             /* an eventfd once there are watches; -1 before */
-        struct list timers;             /* the thread's own */
-        struct watch **watches;         /* likewise, in the order of pollfds[1 ...] */
-        struct pollfd *pollfds;         /* [0] is wake_fd */
+        atomic_uint word;       /* thread.c */
+        atomic_int wake_fd;     /* an eventfd once there are watches; -1 before */
+        struct list timers;     /* the thread's own */
+        struct watch **watches; /* likewise, in the order of pollfds[1 ...] */
+        struct pollfd *pollfds; /* [0] is wake_fd */
         unsigned watch_count;
 };
 

@@ -10,7 +10,7 @@
 #include <fibers/operation.h>
 
 struct waitq {
-        _Atomic(fib_waiter *) first;    /* changed under the queue's lock */
+        _Atomic(fib_waiter *) first; /* changed under the queue's lock */
 };
 
 /* The first one; without the lock, only a hint whether there is one. */

@@ -27,7 +27,7 @@
 /* A suspended flow of control.  Written by the switch that suspends it, read by the switch that
  * continues it; whoever hands a context to another kernel thread orders the two. */
 struct context {
-        void *sp;       /* everything else lies on its stack */
+        void *sp;        /* everything else lies on its stack */
         fib_value value; /* what context_switch_last() will return; set by who continues it */
 };
 

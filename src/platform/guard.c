@@ -15,8 +15,8 @@
 #define CANARY UINT64_C(0xf1be25a5c0ffee5a)
 #define USUAL_MAX_MAP_COUNT 65530
 
-static atomic_int best = -1;            /* enum guard to begin with; -1: not known yet */
-static atomic_long protections;         /* mprotect guards in place */
+static atomic_int best = -1;    /* enum guard to begin with; -1: not known yet */
+static atomic_long protections; /* mprotect guards in place */
 
 size_t guard_size(void)
 {

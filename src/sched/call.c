@@ -17,7 +17,7 @@ struct call {
 struct delayed_call {
         struct call call;
         struct fib_scheduler *scheduler;
-        struct list link;               /* under the scheduler's calls_lock */
+        struct list link; /* under the scheduler's calls_lock */
         enum { AT_TIME, ON_EVENT } kind;
         union {
                 struct timer timer;

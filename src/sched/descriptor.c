@@ -16,14 +16,14 @@ _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR &
 
 struct descriptor {
         struct spinlock lock;
-        uint32_t generation;            /* under the lock, as all that follows */
+        uint32_t generation; /* under the lock, as all that follows */
         struct list watches;
-        uint64_t registered;            /* the id of the scheduler that registered it last */
+        uint64_t registered; /* the id of the scheduler that registered it last */
 };
 
 /* A table in two steps, so that it can grow while others read it. */
 #define CHUNK 1024
-#define CHUNKS 2048             /* 2,097,152 descriptors; Linux allows 1,048,576 by default */
+#define CHUNKS 2048 /* 2,097,152 descriptors; Linux allows 1,048,576 by default */
 
 static _Atomic(struct descriptor *) table[CHUNKS];
 

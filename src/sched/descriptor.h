@@ -22,10 +22,10 @@ struct fib_scheduler;
 
 /* The caller's; it lies still until it was fired or descriptor_forget() returned. */
 struct watch {
-        struct list link;               /* in the descriptor's entry; its lock */
+        struct list link; /* in the descriptor's entry; its lock */
         int fd;
-        short events;                   /* POLLIN or POLLOUT (POLLERR and POLLHUP go with both) */
-        struct fib_scheduler *scheduler;/* whose epoll tells; NULL: the thread polls by itself */
+        short events;                    /* POLLIN or POLLOUT (POLLERR and POLLHUP go with both) */
+        struct fib_scheduler *scheduler; /* whose epoll tells; NULL: the thread polls by itself */
 
         /* As in struct timer.  `revents` is poll(2)'s, or POLLNVAL after a close; both may be
          * called in any thread. */

@@ -36,31 +36,31 @@ struct fib_scheduler {
         struct queue current;
         struct queue next;
         uint32_t turn_end;
-        int credit;                     /* tasks until descriptors and timers are looked at */
-        int last_credit;                /* what that was at the last look */
+        int credit;      /* tasks until descriptors and timers are looked at */
+        int last_credit; /* what that was at the last look */
         int64_t last_look;
-        int64_t spin_ns;                /* how long it pays to watch the inbox before sleeping */
+        int64_t spin_ns; /* how long it pays to watch the inbox before sleeping */
         struct random random;
-        bool (*finished)(void *arg);    /* asked each turn; may be NULL */
+        bool (*finished)(void *arg); /* asked each turn; may be NULL */
         void *finished_arg;
-        bool between_turns;             /* finished() has been asked for the turn to come */
-        void *running;                  /* floor 3's: who performs in this thread; NULL: nobody */
-        void *worker;                   /* floor 4's */
+        bool between_turns; /* finished() has been asked for the turn to come */
+        void *running;      /* floor 3's: who performs in this thread; NULL: nobody */
+        void *worker;       /* floor 4's */
 
         /* Never changed while it can be reached. */
         struct group *group;
-        unsigned index;                 /* in the group */
-        uint64_t id;                    /* unique in the process, never 0 */
+        unsigned index; /* in the group */
+        uint64_t id;    /* unique in the process, never 0 */
         int epoll_fd;
-        int wake_fd;                    /* an eventfd, in the epoll, edge-triggered, never read */
-        struct epoll_event *events;     /* what the last wait gave */
+        int wake_fd;                /* an eventfd, in the epoll, edge-triggered, never read */
+        struct epoll_event *events; /* what the last wait gave */
 
         struct deque ready;
         struct timers timers;
 
         /* Shared; written now and then. */
         alignas(CACHE_LINE) struct inbox inbox;
-        atomic_bool asleep;             /* sleep.c; whoever clears it writes to wake_fd */
+        atomic_bool asleep; /* sleep.c; whoever clears it writes to wake_fd */
         atomic_int_least64_t asleep_until;
         atomic_uint watches;            /* descriptors waited for here */
         atomic_uint visitors;           /* threads of no group that are handing a task over */
@@ -69,19 +69,19 @@ struct fib_scheduler {
         pthread_t thread;               /* valid while running_now */
         bool idle;                      /* under the group's lock */
         struct spinlock calls_lock;
-        struct list calls;              /* call.c: those that wait for a descriptor or a time */
+        struct list calls; /* call.c: those that wait for a descriptor or a time */
 };
 
 /* Schedulers that share and steal. */
 struct group {
-        unsigned count;                 /* of schedulers; does not change */
-        bool crowded;                   /* they are more than the processors; likewise */
-        atomic_uint sleepers;           /* schedulers asleep, or about to be */
-        atomic_uint searchers;          /* schedulers that look for work before sleeping */
-        atomic_bool stop;               /* scheduler_run() returns at the next turn */
-        pthread_mutex_t lock;           /* guards the two below, and all schedulers' `idle` */
-        unsigned active;                /* schedulers in scheduler_run() */
-        unsigned idle;                  /* those of them that are about to sleep, or do */
+        unsigned count;        /* of schedulers; does not change */
+        bool crowded;          /* they are more than the processors; likewise */
+        atomic_uint sleepers;  /* schedulers asleep, or about to be */
+        atomic_uint searchers; /* schedulers that look for work before sleeping */
+        atomic_bool stop;      /* scheduler_run() returns at the next turn */
+        pthread_mutex_t lock;  /* guards the two below, and all schedulers' `idle` */
+        unsigned active;       /* schedulers in scheduler_run() */
+        unsigned idle;         /* those of them that are about to sleep, or do */
 
         /* Asked by the last one to go idle, under the lock, when no scheduler has a task and
          * none has a timer: how long to sleep before asking again (CLOCK_NEVER allowed); 0: do
@@ -89,7 +89,7 @@ struct group {
         int64_t (*quiescent)(void *arg);
         void *quiescent_arg;
 
-        uint8_t stack_class;            /* floor 4's: what its fibers are like */
+        uint8_t stack_class; /* floor 4's: what its fibers are like */
         bool migratable;
 
         struct fib_scheduler schedulers[];
@@ -184,8 +184,8 @@ void scheduler_add_timer(struct fib_scheduler *scheduler, struct timer *timer, i
 
 static inline bool scheduler_has_work(struct fib_scheduler *scheduler)
 {
-        return scheduler->current.head || scheduler->next.head ||
-               deque_length(&scheduler->ready) || !inbox_empty(&scheduler->inbox);
+        return scheduler->current.head || scheduler->next.head || deque_length(&scheduler->ready) ||
+               !inbox_empty(&scheduler->inbox);
 }
 
 #endif

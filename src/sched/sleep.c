@@ -55,8 +55,7 @@ void scheduler_offer(struct fib_scheduler *scheduler)
         for (unsigned i = 0; i < group->count; i++) {
                 struct fib_scheduler *peer = &group->schedulers[(start + i) % group->count];
 
-                if (peer == scheduler ||
-                    !atomic_load_explicit(&peer->asleep, memory_order_relaxed))
+                if (peer == scheduler || !atomic_load_explicit(&peer->asleep, memory_order_relaxed))
                         continue;
                 scheduler_wake(peer);
                 return;

@@ -24,16 +24,16 @@ struct task_kind {
 };
 
 enum task_stealable {
-        TASK_PINNED,            /* only its scheduler may run it */
-        TASK_OFFERED,           /* a peer may take it once its scheduler has offered it */
-        TASK_FREE,              /* a peer may take it even before its scheduler has seen it */
+        TASK_PINNED,  /* only its scheduler may run it */
+        TASK_OFFERED, /* a peer may take it once its scheduler has offered it */
+        TASK_FREE,    /* a peer may take it even before its scheduler has seen it */
 };
 
 struct task {
-        struct link link;               /* whichever queue it is in */
+        struct link link; /* whichever queue it is in */
         const struct task_kind *kind;
-        uint32_t after;                 /* the scheduler's own; see scheduler.h */
-        uint8_t stealable;              /* enum task_stealable; its object changes this */
+        uint32_t after;    /* the scheduler's own; see scheduler.h */
+        uint8_t stealable; /* enum task_stealable; its object changes this */
 };
 
 static inline struct task *task_of_link(struct link *link)

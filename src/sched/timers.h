@@ -12,8 +12,8 @@
 
 struct timers {
         struct spinlock lock;
-        struct wheel wheel;             /* under the lock */
-        atomic_int_least64_t next;      /* wheel_next(); written under the lock, read by anyone */
+        struct wheel wheel;        /* under the lock */
+        atomic_int_least64_t next; /* wheel_next(); written under the lock, read by anyone */
 };
 
 /* The caller's; it lies still from timers_add() until it was fired or timers_cancel() returned. */

@@ -67,8 +67,8 @@ static inline void *wake_first(void *arg)
                 for (size_t j = 0; j < 2; j++) {
                         fib_spawn_options there = { .scheduler = peers[(2 * i + j) % (n + 1)] };
 
-                        ck_assert_int_eq(fib_spawn_with(&there, j ? wake_echo : wake_ask,
-                                                        &pairs[i], &fibers[2 * i + j]),
+                        ck_assert_int_eq(fib_spawn_with(&there, j ? wake_echo : wake_ask, &pairs[i],
+                                                        &fibers[2 * i + j]),
                                          0);
                 }
         }
