@@ -50,7 +50,8 @@ static struct {
 
 static bool in_process; /* CK_FORK=no */
 
-static void say(const char *file, int line, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void say(const char *file, int line,
+                                                      const char *format, va_list args)
 {
         int length = 0;
 

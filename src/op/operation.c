@@ -21,7 +21,7 @@ static void op_init(struct fib_op *op, enum op_kind kind)
 static size_t op_size(const struct fib_op *op)
 {
         switch (op->kind) {
-        case OP_BASE: return sizeof(struct fib_op) + op->op_class->state_size;
+        case OP_BASE: return sizeof(struct op_base) + op->op_class->state_size;
         case OP_WRAP: return sizeof(struct op_wrap);
         case OP_CHOICE:
                 return sizeof(struct op_choice) +
@@ -63,7 +63,7 @@ void fib_op_unref(fib_op *op)
                         for (size_t i = 0; i < choice->count; i++)
                                 fib_op_unref(choice->arms[i]);
                 } else if (op->kind == OP_BASE && op->op_class->destroy) {
-                        op->op_class->destroy(op->state);
+                        op->op_class->destroy(op_state(op));
                 }
                 pool_free(op, op_size(op));
                 op = inner;
@@ -77,7 +77,7 @@ fib_op *fib_op_new(const fib_op_class *op_class, const void *state)
         if (!op_class || op_class->state_size > 65536 || !op_class->FIB_TRY_MEMBER ||
             !op_class->block)
                 return NULL;
-        op = pool_alloc(sizeof(*op) + op_class->state_size);
+        op = pool_alloc(sizeof(struct op_base) + op_class->state_size);
         if (!op) {
                 if (op_class->destroy && state)
                         op_class->destroy((void *)state);
@@ -88,9 +88,9 @@ fib_op *fib_op_new(const fib_op_class *op_class, const void *state)
         op->plain = true;
         op->arms = 1;
         if (state)
-                memcpy(op->state, state, op_class->state_size);
+                memcpy(op_state(op), state, op_class->state_size);
         else
-                memset(op->state, 0, op_class->state_size);
+                memset(op_state(op), 0, op_class->state_size);
         return op;
 }
 

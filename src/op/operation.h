@@ -13,12 +13,21 @@ struct fib_op {
         const fib_op_class *op_class; /* OP_BASE */
         atomic_uint refs;             /* 0: freed, and used after that */
         uint8_t kind;
-        bool guarded;             /* has guards or nacks in it: what follows is for the rest */
-        bool plain;               /* a base operation, or a choice of nothing else */
-        uint32_t arms;            /* base operations in the tree */
-        uint32_t frames;          /* wraps in the tree */
-        alignas(16) char state[]; /* OP_BASE: the class's */
+        bool guarded;    /* has guards or nacks in it: what follows is for the rest */
+        bool plain;      /* a base operation, or a choice of nothing else */
+        uint32_t arms;   /* base operations in the tree */
+        uint32_t frames; /* wraps in the tree */
 };
+
+struct op_base {
+        struct fib_op op;
+        alignas(16) char state[]; /* the class's */
+};
+
+static inline void *op_state(fib_op *op)
+{
+        return ((struct op_base *)op)->state;
+}
 
 struct op_wrap {
         struct fib_op op;

@@ -63,7 +63,7 @@ static void shuffle_arms(struct fib_perform *perform)
 
 static int try_op(fib_op *op, fib_value *ret)
 {
-        return op->op_class->FIB_TRY_MEMBER(op->state, ret);
+        return op->op_class->FIB_TRY_MEMBER(op_state(op), ret);
 }
 
 /* Tries each arm.  Return: whether one was done, or failed: it is the winner. */
@@ -104,7 +104,7 @@ static void publish_arms(struct fib_perform *perform)
                 waiter->next = waiter->prev = NULL;
                 waiter->perform = perform;
                 waiter->op_class = arm->op->op_class;
-                waiter->state = arm->op->state;
+                waiter->state = op_state(arm->op);
                 r = waiter->op_class->block(waiter->state, waiter);
                 if (r < 0) {
                         fail_block(perform, r);
