@@ -216,7 +216,7 @@ static void *reuse(void *arg)
         open_socketpair(fds);
         number = fds[0];
         old = spawn(wait_readable, &number);
-        fib_sleep(2 * FIB_MILLISECOND);
+        fib_sleep((slowness() > 1 ? 100 : 10) * FIB_MILLISECOND); /* for it to wait by then */
         fib_close(fds[0]);
         open_socketpair(again);
         ck_assert_int_eq(again[0], number);

@@ -289,7 +289,7 @@ static void *peak_and_fall(void *arg)
                                  0);
         for (unsigned long i = 0; i < count; i++) {
                 fib_put(gate, fib_num(0));
-                if (i == count / 2 && resident_bytes() > peak)
+                if (i == count / 10 && resident_bytes() > peak)
                         peak = resident_bytes();
         }
         fib_sleep(FIB_MILLISECOND);

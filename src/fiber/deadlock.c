@@ -2,6 +2,8 @@
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include "fiber/deadlock.h"
@@ -9,7 +11,26 @@
 #include "op/perform.h"
 
 #if SANITIZER_THREAD
-/* ThreadSanitizer's own threads, of which there are more after a fork: they alone block SIGSEGV. */
+/* Reads the word behind `key` in a file that the kernel keeps for a thread. */
+static bool read_of_thread(const char *thread, const char *name, const char *key, char ret[32])
+{
+        char path[300], line[128];
+        bool found = false;
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/self/task/%s/%s", thread, name);
+        file = fopen(path, "re");
+        if (!file)
+                return false;
+        while (!found && fgets(line, sizeof(line), file))
+                found = !strncmp(line, key, strlen(key)) &&
+                        sscanf(line + strlen(key), "%31s", ret) == 1;
+        fclose(file);
+        return found;
+}
+
+/* ThreadSanitizer's own threads, of which there are more after a fork: they sleep for a while over
+ * and over, with SIGSEGV blocked. */
 static unsigned sanitizer_threads(void)
 {
         DIR *tasks = opendir("/proc/self/task");
@@ -17,18 +38,13 @@ static unsigned sanitizer_threads(void)
         unsigned count = 0;
 
         while (tasks && (task = readdir(tasks))) {
-                char path[300], line[128];
-                unsigned long long blocked;
-                FILE *status;
+                char blocked[32], where[32];
 
-                snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
-                status = fopen(path, "re");
-                while (status && fgets(line, sizeof(line), status)) {
-                        if (sscanf(line, "SigBlk: %llx", &blocked) == 1)
-                                count += blocked >> (SIGSEGV - 1) & 1;
-                }
-                if (status)
-                        fclose(status);
+                if (read_of_thread(task->d_name, "status", "SigBlk:", blocked) &&
+                    strtoull(blocked, NULL, 16) >> (SIGSEGV - 1) & 1 &&
+                    read_of_thread(task->d_name, "wchan", "", where) &&
+                    !strcmp(where, "hrtimer_nanosleep"))
+                        count++;
         }
         if (tasks)
                 closedir(tasks);

@@ -130,6 +130,7 @@ int fib_port_vprintf(fib_port *port, const char *format, va_list args)
                 return r;
         room = writer->capacity - writer->end;
         va_copy(again, args);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, by va_copy */
         length = vsnprintf(writer->data + writer->end, room, format, again);
         if (length < 0)
                 r = -EINVAL;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define USUAL_MAX_MAP_COUNT 65530
 
 static atomic_int best = -1;    /* enum guard to begin with; -1: not known yet */
+static atomic_bool proven;      /* guards of the best kind were seen to work */
 static atomic_long protections; /* mprotect guards in place */
 
 size_t guard_size(void)
@@ -81,6 +83,14 @@ static bool protect(void *low)
         return false;
 }
 
+/* An emulator may take the advice and not act on it: the kernel has to refuse to read there. */
+static bool mark(void *low)
+{
+        *(char *)low = '\0'; /* as a path: empty */
+        return !madvise(low, guard_size(), MADV_GUARD_INSTALL) && access(low, F_OK) < 0 &&
+               errno == EFAULT;
+}
+
 enum guard guard_install(void *low)
 {
         int guard = atomic_load_explicit(&best, memory_order_relaxed);
@@ -90,8 +100,12 @@ enum guard guard_install(void *low)
                 atomic_store_explicit(&best, guard, memory_order_relaxed);
         }
         if (guard == GUARD_MADVISE) {
-                if (!madvise(low, guard_size(), MADV_GUARD_INSTALL))
+                if (atomic_load_explicit(&proven, memory_order_relaxed)
+                            ? !madvise(low, guard_size(), MADV_GUARD_INSTALL)
+                            : mark(low)) {
+                        atomic_store_explicit(&proven, true, memory_order_relaxed);
                         return GUARD_MADVISE;
+                }
                 guard = GUARD_MPROTECT;
                 atomic_store_explicit(&best, guard, memory_order_relaxed);
         }

@@ -221,7 +221,7 @@ static void go_to_sleep(struct fib_scheduler *scheduler)
         atomic_store_explicit(&scheduler->asleep_until, INT64_MIN, memory_order_relaxed);
         if (atomic_exchange_explicit(&scheduler->asleep, false, memory_order_seq_cst))
                 atomic_fetch_sub_explicit(&group->sleepers, 1, memory_order_relaxed);
-        else if (clock_now() - began < 2 * SCHEDULER_SPIN_NS)
+        else if ((clock_now() - began) / 2 < SCHEDULER_SPIN_NS)
                 scheduler->spin_ns = SCHEDULER_SPIN_NS; /* it would have been worth watching */
 }
 
