@@ -386,6 +386,60 @@ TEST_WORKERS(after_an_alarm_that_woke_nobody_it_is_a_deadlock)
         expect_deadlock(workers, wait_for_alarm, NULL);
 }
 
+/* Whatever the run is looking at when it goes off. */
+static void *wait_for_soon(void *arg)
+{
+        const struct itimerval once = { .it_value.tv_usec = 1 + (intptr_t)arg % 80 };
+
+        ck_assert_int_eq(setitimer(ITIMER_REAL, &once, NULL), 0);
+        fib_condition_wait(condition);
+        return NULL;
+}
+
+TEST_WORKERS(an_alarm_may_go_off_at_any_moment)
+{
+        signal(SIGALRM, signal_condition);
+        for (uintptr_t i = 0; i < scaled(2000); i++) {
+                condition = fib_condition_new();
+                run_fibers(workers, wait_for_soon, (void *)i);
+                fib_condition_unref(condition);
+        }
+}
+
+static void *put_and_end(void *arg)
+{
+        for (volatile uintptr_t spins = (uintptr_t)arg; spins > 0;)
+                spins = spins - 1;
+        fib_condition_signal(condition);
+        return NULL;
+}
+
+/* It is gone before the run has looked for it, but has left a fiber that can run. */
+static void *wait_for_thread(void *arg)
+{
+        pthread_attr_t detached;
+
+        pthread_attr_init(&detached);
+        pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+        ck_assert_int_eq(pthread_create(&thread, &detached, put_and_end,
+                                        (void *)((uintptr_t)arg % 100 * 200)),
+                         0);
+        fib_condition_wait(condition);
+        return NULL;
+}
+
+TEST_WORKERS(a_thread_may_end_as_soon_as_it_has_woken_a_fiber)
+{
+        for (uintptr_t i = 0; i < scaled(2000); i++) {
+                fib_condition *mine = condition = fib_condition_new();
+
+                run_fibers(workers, wait_for_thread, (void *)i);
+                while (thread_count() > 1 + (slowness() == 10))
+                        usleep(10); /* it may still be in the condition */
+                fib_condition_unref(mine);
+        }
+}
+
 static void *wait_for_posix_timer(void *arg)
 {
         struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
@@ -462,6 +516,7 @@ TESTS("deadlock", a_fiber_that_waits_alone_is_a_deadlock, a_deadlock_has_no_resu
       a_timer_in_a_choice_is_waited_for, a_foreign_thread_may_wake_a_fiber,
       when_the_foreign_thread_has_gone_it_is_a_deadlock, a_descriptor_may_wake_a_fiber,
       a_pending_alarm_may_wake_a_fiber, after_an_alarm_that_woke_nobody_it_is_a_deadlock,
+      an_alarm_may_go_off_at_any_moment, a_thread_may_end_as_soon_as_it_has_woken_a_fiber,
       a_pending_timer_of_the_process_may_wake_a_fiber,
       a_run_that_keeps_waiting_is_woken_by_a_signal,
       those_who_wait_after_the_first_fiber_has_ended_are_no_deadlock,

@@ -37,16 +37,17 @@ static inline void enter(struct fib_scheduler *scheduler, struct frame *frame)
 
 static void fiber_main(void *arg);
 
-/* Puts the frame of a fiber that begins at the top of a stack. */
+/* Puts the frame of a fiber that begins at the top of a stack.  Not cleared as a whole: what is not
+ * written here is written before it is read. */
 static struct frame *begin(struct fib_fiber *fiber, struct stack *stack)
 {
         struct frame *frame = frame_on(stack);
 
-        *frame = (struct frame){
-                .parker = { .ops = &fiber_ops, .direct = &frame->direct },
-                .fiber = fiber,
-                .stack = stack,
-        };
+        frame->parker = (struct parker){ .ops = &fiber_ops, .direct = &frame->direct };
+        frame->fiber = fiber;
+        frame->stack = stack;
+        frame->exceptions = (struct exception_state){ .caught = NULL };
+        frame->queued = false;
         direct_init(&frame->direct, &frame->parker);
         return frame;
 }
@@ -226,7 +227,8 @@ static void fiber_main(void *arg)
                         die(frame, task);
                 sanitizer_stack_reused(&stack->sanitizer, stack->low,
                                        stack_size_of(stack_class(stack)));
-                begin(fiber_of_task(task), stack);
+                /* The frame is as begin() left it, but for whose it is. */
+                frame->fiber = fiber_of_task(task);
                 enter(scheduler, frame);
         }
 }

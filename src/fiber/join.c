@@ -28,8 +28,10 @@ fib_fiber *fib_fiber_ref(fib_fiber *fiber)
 
 void fiber_finish(struct fib_fiber *fiber, void *result, bool cancelled)
 {
-        environment_unref(fiber->environment);
-        fiber->environment = NULL;
+        if (fiber->environment) {
+                environment_unref(fiber->environment);
+                fiber->environment = NULL;
+        }
         fiber->arg = result;
         fiber->cancelled = cancelled;
         fiber->state = FIBER_DONE;
