@@ -231,7 +231,7 @@ static void *dance_once(void *arg)
 
         for (int i = 0; i < 6; i++)
                 crew_add_parallel(&crew, dance_in_storm, NULL);
-        alarm_after(500 * FIB_MICROSECOND);
+        alarm_after(500 * FIB_MICROSECOND * (int64_t)slowness());
         crew_join(&crew);
         return NULL;
 }
