@@ -52,9 +52,11 @@ typedef struct fib_run_options {
          * they do in a thread. */
         bool migratable;
 
-        /* Not 0: a deterministic run, with one scheduler, a clock that jumps to the next timer
-         * as soon as all wait, and a next fiber chosen by the seed.  0: what the environment's
-         * FIBERS_SEED says, if anything. */
+        /* Not 0: a deterministic run, with one scheduler, whatever `parallelism` says, a clock
+         * (fib_now()) that stands still but jumps to the next timer as soon as all wait, and a
+         * next fiber that is any of the runnable ones, chosen by the seed.  The same seed gives
+         * the same order, as long as nothing from outside comes in.  0: what the environment's
+         * FIBERS_SEED says, if anything.  Not with `scheduler` (-EINVAL). */
         uint64_t seed;
 
         /* Let libc calls that would block suspend the fiber instead; needs libfibers-posix. */
@@ -73,8 +75,8 @@ typedef struct fib_run_options {
  * Other fibers end with it, where they stand: their stacks are freed, what lies on them is not
  * unwound, whoever joins them gets -ECANCELED.  See `drain`.  `ret` is what init returned.
  *
- * Not there yet: `hz` has no effect, scheduling is cooperative; `seed` and `suspendable_posix` are
- * refused with -ENOTSUP.
+ * Not there yet: `hz` has no effect, scheduling is cooperative; `suspendable_posix` is refused with
+ * -ENOTSUP.
  *
  * Fails: -EINVAL (no init, an option out of its bounds, no processor in `cpus`), -EBUSY (called
  * from a fiber, or from a task of a scheduler), -ENOMEM, -EAGAIN (no threads to be had), -EMFILE

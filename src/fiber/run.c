@@ -24,6 +24,7 @@ struct run {
         struct group *group;
         const fib_run_options *options;
         bool done;        /* init has returned; written by its thread */
+        uint64_t seed;    /* 0: not deterministic */
         int error;        /* under the group's lock */
         int64_t look_ns;  /* likewise */
         uint64_t suspect; /* likewise: tasks_run() when it first looked stuck */
@@ -217,6 +218,8 @@ static int run_alone(struct run *run, unsigned parallelism)
                 return r;
         run->group->stack_class = (uint8_t)stack_class_of(FIB_STACK_DEFAULT);
         set_fiber_options(run);
+        if (run->seed)
+                group_seed(run->group, run->seed);
         run->group->quiescent = quiescent;
         run->group->quiescent_arg = run;
         r = run_group(run);
@@ -257,6 +260,16 @@ static int choose_cpus(struct run *run, unsigned *parallelism)
         return 0;
 }
 
+static uint64_t choose_seed(const fib_run_options *options)
+{
+        const char *text;
+
+        if (options->seed || options->scheduler)
+                return options->seed;
+        text = getenv("FIBERS_SEED");
+        return text ? strtoull(text, NULL, 0) : 0;
+}
+
 int fib_run(fib_fn *init, void *arg, const fib_run_options *options, void **ret)
 {
         static const fib_run_options defaults;
@@ -269,8 +282,13 @@ int fib_run(fib_fn *init, void *arg, const fib_run_options *options, void **ret)
                 return -EINVAL;
         if (scheduler_current())
                 return -EBUSY;
-        if (run.options->seed || run.options->suspendable_posix)
+        if (run.options->suspendable_posix)
                 return -ENOTSUP;
+        run.seed = choose_seed(run.options);
+        if (run.seed)
+                parallelism = 1;
+        if (run.options->scheduler && run.seed)
+                return -EINVAL;
         if (run.options->scheduler) {
                 r = run_given(&run);
         } else {

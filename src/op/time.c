@@ -7,7 +7,7 @@
 
 int64_t fib_now(void)
 {
-        return clock_now();
+        return scheduler_now(scheduler_current());
 }
 
 static bool timer_admit(struct timer *timer)

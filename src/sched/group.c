@@ -74,6 +74,16 @@ close_schedulers:
         return r;
 }
 
+void group_seed(struct group *group, uint64_t seed)
+{
+        struct fib_scheduler *scheduler = &group->schedulers[0];
+
+        group->seeded = true;
+        group->virtual_now = INT64_C(1000000000);
+        wheel_init(&scheduler->timers.wheel, group->virtual_now);
+        random_init(&scheduler->random, seed);
+}
+
 struct queue group_collect(struct group *group)
 {
         struct queue all = { NULL, NULL };

@@ -28,6 +28,11 @@ struct fib_scheduler *scheduler_current(void)
 
 void scheduler_push(struct fib_scheduler *scheduler, struct task *task)
 {
+        if (unlikely(scheduler->group->seeded)) {
+                queue_push(&scheduler->current, &task->link);
+                scheduler->group->runnable++;
+                return;
+        }
         if (task->stealable && deque_push(&scheduler->ready, task)) {
                 if (scheduler->group->count > 1)
                         scheduler_offer(scheduler);
@@ -56,9 +61,32 @@ static inline bool before(uint32_t a, uint32_t b)
         return (int32_t)(a - b) < 0;
 }
 
+/* Takes any one, each with the same chance.  Linear, as tests can bear. */
+static NOINLINE struct task *take_any(struct fib_scheduler *scheduler)
+{
+        struct link **at = &scheduler->current.head;
+        struct link *link, *before = NULL;
+        uint32_t skip;
+
+        if (!scheduler->current.head)
+                return NULL;
+        skip = random_below(&scheduler->random, (uint32_t)scheduler->group->runnable--);
+        for (; skip > 0; skip--) {
+                before = *at;
+                at = &before->next;
+        }
+        link = *at;
+        *at = link->next;
+        if (!link->next)
+                scheduler->current.tail = before;
+        return task_of_link(link);
+}
+
 /* Takes the oldest task of the turn, wherever it lies. */
 static inline struct task *take(struct fib_scheduler *scheduler)
 {
+        if (unlikely(scheduler->group->seeded))
+                return take_any(scheduler);
         for (;;) {
                 struct task *task = task_of_link(scheduler->current.head);
                 uint32_t limit = task ? task->after : scheduler->turn_end;
@@ -86,6 +114,8 @@ static inline bool begin_turn(struct fib_scheduler *scheduler)
                         return false;
                 scheduler->between_turns = false;
         }
+        if (unlikely(scheduler->group->seeded))
+                return scheduler->current.head;
         if (!scheduler->next.head && !deque_length(&scheduler->ready))
                 return false;
         scheduler->current = scheduler->next;
@@ -135,7 +165,7 @@ static void fire(struct fib_scheduler *scheduler, int events, int64_t now)
 
 void scheduler_poll(struct fib_scheduler *scheduler)
 {
-        int64_t now = clock_now();
+        int64_t now = scheduler_now(scheduler);
         int events = 0;
 
         renew_credit(scheduler, now);
@@ -152,7 +182,7 @@ void scheduler_sleep(struct fib_scheduler *scheduler, int64_t deadline)
         events = poller_wait(scheduler, deadline - clock_now());
         /* Not later: from here on, what this scheduler has to do is seen nowhere but here. */
         scheduler_leave_idle(scheduler);
-        scheduler->last_look = clock_now();
+        scheduler->last_look = scheduler_now(scheduler);
         fire(scheduler, events, scheduler->last_look);
 }
 

@@ -22,6 +22,7 @@
 #include "base/deque.h"
 #include "base/inbox.h"
 #include "base/random.h"
+#include "platform/clock.h"
 #include "sched/task.h"
 #include "sched/timers.h"
 
@@ -92,11 +93,20 @@ struct group {
         uint8_t stack_class; /* floor 4's: what its fibers are like */
         bool migratable;
 
+        /* group_seed(); there is one scheduler then, whose thread's these are. */
+        bool seeded;
+        int64_t virtual_now;
+        size_t runnable; /* tasks in `current` */
+
         struct fib_scheduler schedulers[];
 };
 
 /* Allocates a group with its descriptors.  Fails: -EINVAL, -ENOMEM, -EMFILE, -ENFILE. */
 int group_new(unsigned count, struct group **ret);
+
+/* Makes a group of one deterministic: the next task is any of those that are runnable, chosen by
+ * the seed, and time stands still but for jumps to the next timer when nothing is runnable. */
+void group_seed(struct group *group, uint64_t seed);
 
 /* Drops all tasks, and frees it.  None may be running. */
 void group_free(struct group *group);
@@ -128,6 +138,12 @@ static inline struct fib_scheduler *scheduler_current(void)
 #else
 struct fib_scheduler *scheduler_current(void);
 #endif
+
+/* The time for whom it runs; NULL: for a plain thread. */
+static inline int64_t scheduler_now(const struct fib_scheduler *scheduler)
+{
+        return scheduler && scheduler->group->seeded ? scheduler->group->virtual_now : clock_now();
+}
 
 /* Binds it to the calling thread, and undoes that.  Fails: -EBUSY (either has another). */
 int scheduler_attach(struct fib_scheduler *scheduler);
