@@ -135,19 +135,21 @@ static bool stopping(struct fib_scheduler *scheduler)
         return atomic_load_explicit(&scheduler->group->stop, memory_order_seq_cst);
 }
 
-/* Watches the inbox, and peers' offers, for as long as that has paid lately.  One scheduler of a
- * group at a time does it.  Return: whether there is something to do. */
+/* Watches the inbox for as long as that has paid lately; and, one scheduler of a group at a time,
+ * what peers offer.  Return: whether there is something to do. */
 static bool search(struct fib_scheduler *scheduler)
 {
         struct group *group = scheduler->group;
         int64_t end, next;
         unsigned expected = 0;
         bool found = false;
+        bool scans;
 
-        if (scheduler->spin_ns < SPIN_LEAST_NS ||
-            !atomic_compare_exchange_strong_explicit(&group->searchers, &expected, 1,
-                                                     memory_order_seq_cst, memory_order_relaxed))
+        if (scheduler->spin_ns < SPIN_LEAST_NS)
                 return false;
+        scans = group->count > 1 &&
+                atomic_compare_exchange_strong_explicit(&group->searchers, &expected, 1,
+                                                        memory_order_seq_cst, memory_order_relaxed);
         next = timers_next(&scheduler->timers);
         end = clock_now() + scheduler->spin_ns;
         if (next < end)
@@ -160,13 +162,15 @@ static bool search(struct fib_scheduler *scheduler)
                         else
                                 cpu_relax();
                         found = !inbox_empty(&scheduler->inbox) || stopping(scheduler) ||
-                                (group->count > 1 && from_some_peer(scheduler, peer_has_work));
+                                (scans && from_some_peer(scheduler, peer_has_work));
                 }
         } while (!found && clock_now() < end);
-        /* Before `asleep` is set: who saw us search left its work before our last look. */
-        atomic_fetch_sub_explicit(&group->searchers, 1, memory_order_seq_cst);
-        if (found && group->count > 1)
-                scheduler_steal(scheduler);
+        if (scans) {
+                /* Before `asleep` is set: who saw us search left its work before our last look. */
+                atomic_fetch_sub_explicit(&group->searchers, 1, memory_order_seq_cst);
+                if (found)
+                        scheduler_steal(scheduler);
+        }
         if (!found)
                 scheduler->spin_ns /= 2;
         else if (scheduler->spin_ns < SCHEDULER_SPIN_NS)
