@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* stack-test.c - stacks: their guards, their sizes, their number. */
+#include <stdatomic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -267,6 +268,8 @@ TEST(an_overflow_is_told_before_the_users_handler_sees_it)
 
 static fib_channel *gate;
 
+static atomic_ulong touched;
+
 static void *touch_and_wait(void *arg)
 {
         volatile char block[8192];
@@ -274,6 +277,7 @@ static void *touch_and_wait(void *arg)
         for (size_t i = 0; i < sizeof(block); i += 512)
                 block[i] = 1;
         __asm__ volatile("" : : "r"(block) : "memory"); /* clang keeps only what it must */
+        atomic_fetch_add(&touched, 1);
         fib_get(gate);
         return NULL;
 }
@@ -284,15 +288,16 @@ static void *peak_and_fall(void *arg)
 {
         unsigned long count = (unsigned long)(uintptr_t)arg;
 
+        atomic_store(&touched, 0);
         for (unsigned long i = 0; i < count; i++)
                 ck_assert_int_eq(fib_spawn_with(&(fib_spawn_options){ .parallel = true },
                                                 touch_and_wait, NULL, NULL),
                                  0);
-        for (unsigned long i = 0; i < count; i++) {
+        while (atomic_load(&touched) < count)
+                fib_sleep(FIB_MILLISECOND);
+        peak = resident_bytes();
+        for (unsigned long i = 0; i < count; i++)
                 fib_put(gate, fib_num(0));
-                if (i == count / 10 && resident_bytes() > peak)
-                        peak = resident_bytes();
-        }
         fib_sleep(FIB_MILLISECOND);
         return NULL;
 }

@@ -17,7 +17,8 @@ FIB_API void fib_condition_unref(fib_condition *condition);
  * return from a wait.  Return: true the first time, false ever after. */
 FIB_API bool fib_condition_signal(fib_condition *condition);
 
-/* The same for signal handlers: async-signal-safe (signal-safety(7)). */
+/* The same for signal handlers: async-signal-safe (signal-safety(7)).  A reference must outlast the
+ * call: whom it wakes must not give up the last one before the handler has returned. */
 FIB_API bool fib_condition_signal_from_handler(fib_condition *condition);
 
 FIB_API bool fib_condition_signalled(const fib_condition *condition);

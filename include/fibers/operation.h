@@ -92,7 +92,8 @@ typedef struct fib_op_class {
         int (*FIB_TRY_MEMBER)(void *state, fib_value *ret);
 
         /* Leave `waiter` to be committed, then look again.  Runs in the performer; it must not
-         * wait.  Return: 0; or -errno, with nothing left behind, which performing returns. */
+         * wait.  Return: 0; or -errno, with nothing left behind, which performing returns
+         * (-EAGAIN: it begins anew with all arms). */
         int (*block)(void *state, fib_waiter *waiter);
 
         /* Take `waiter` back: another arm was done, or none will be.  Not called for the waiter

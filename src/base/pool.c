@@ -47,6 +47,7 @@ struct caches {
 
 static _Thread_local struct caches thread_caches;
 static pthread_key_t flush_key;
+static bool has_flush_key;
 static pthread_once_t flush_once = PTHREAD_ONCE_INIT;
 
 static NOINLINE struct caches *caches(void)
@@ -194,7 +195,14 @@ static void flush(void *arg)
 
 static void make_flush_key(void)
 {
-        pthread_key_create(&flush_key, flush);
+        has_flush_key = !pthread_key_create(&flush_key, flush);
+}
+
+/* Without a key, what the thread keeps is lost to the others when it ends. */
+static void register_flush(struct caches *mine)
+{
+        pthread_once(&flush_once, make_flush_key);
+        mine->registered = !has_flush_key || !pthread_setspecific(flush_key, mine);
 }
 
 static NOINLINE void *alloc_slowly(struct caches *mine, size_t index)
@@ -203,8 +211,7 @@ static NOINLINE void *alloc_slowly(struct caches *mine, size_t index)
         struct object *object;
 
         if (!mine->registered) {
-                pthread_once(&flush_once, make_flush_key);
-                mine->registered = pthread_setspecific(flush_key, mine) == 0;
+                register_flush(mine);
         }
         do {
                 depot_take(&depots[index], class_size(index), cache);
@@ -217,7 +224,7 @@ static NOINLINE void *alloc_slowly(struct caches *mine, size_t index)
         return object;
 }
 
-#ifdef SANITIZE_ADDRESS
+#if SANITIZER_ADDRESS
 static const bool pooled = false;
 #else
 static const bool pooled = true;
@@ -256,8 +263,7 @@ void pool_free(void *memory, size_t size)
         mine = caches();
         cache = &mine->classes[index];
         if (unlikely(!mine->registered)) {
-                pthread_once(&flush_once, make_flush_key);
-                mine->registered = pthread_setspecific(flush_key, mine) == 0;
+                register_flush(mine);
         }
         object->next = cache->free;
         cache->free = object;

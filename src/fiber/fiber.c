@@ -159,9 +159,14 @@ fib_value fiber_leave_then(struct frame *self, void (*after)(struct worker *work
 static ALWAYS_INLINE fib_value leave(struct frame *self)
 {
         struct fib_scheduler *scheduler = self->scheduler;
-        struct task *task = scheduler_next(scheduler);
         struct frame *next;
+        struct task *task;
 
+        /* It may be in the inbox already, which scheduler_next() empties, and then a peer may take
+         * it: off its stack first. */
+        if (unlikely(self->fiber->migratable))
+                return switch_to_worker(scheduler, self, false);
+        task = scheduler_next(scheduler);
         if (unlikely(task == &self->fiber->task)) {
                 self->perform = NULL;
                 return self->parker.value;

@@ -124,6 +124,9 @@ struct fib_fiber *fiber_new(fib_fn *fn, void *arg, const fib_spawn_options *opti
  * group_stop().  Fails: -EBUSY. */
 int worker_run(struct fib_scheduler *scheduler, bool (*finished)(void *arg), void *arg);
 
+/* The same when it is attached already; it is detached afterwards. */
+void worker_run_attached(struct fib_scheduler *scheduler, bool (*finished)(void *arg), void *arg);
+
 /* Ends every fiber of a group where it stands.  No thread runs the group. */
 void fibers_abandon(struct group *group);
 

@@ -27,6 +27,7 @@ struct environment {
 
 static _Thread_local struct environment *thread_environment;
 static pthread_key_t unref_key; /* drops it when the thread ends */
+static bool has_unref_key;
 static pthread_once_t unref_once = PTHREAD_ONCE_INIT;
 
 static void unref_at_exit(void *environment)
@@ -36,7 +37,7 @@ static void unref_at_exit(void *environment)
 
 static void make_unref_key(void)
 {
-        pthread_key_create(&unref_key, unref_at_exit);
+        has_unref_key = !pthread_key_create(&unref_key, unref_at_exit);
 }
 
 static NOINLINE struct environment **thread_slot(void)
@@ -58,7 +59,8 @@ static void set_slot(struct environment **where, struct environment *environment
         if (where != thread_slot())
                 return;
         pthread_once(&unref_once, make_unref_key);
-        pthread_setspecific(unref_key, environment);
+        if (has_unref_key)
+                pthread_setspecific(unref_key, environment);
 }
 
 struct environment *environment_inherit(void)

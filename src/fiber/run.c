@@ -234,12 +234,17 @@ static int run_given(struct run *run)
         struct fib_scheduler *scheduler = run->options->scheduler;
         int r;
 
-        if (atomic_load_explicit(&scheduler->running_now, memory_order_relaxed))
-                return -EBUSY;
+        r = scheduler_attach(scheduler);
+        if (r < 0)
+                return r;
         run->group = scheduler->group;
         set_fiber_options(run);
         r = spawn_first(run, scheduler);
-        return r < 0 ? r : worker_run(scheduler, finished, run);
+        if (r < 0)
+                scheduler_detach(scheduler);
+        else
+                worker_run_attached(scheduler, finished, run);
+        return r;
 }
 
 /* Decides where to run.  The kernel says which of the processors asked for there are.

@@ -29,19 +29,23 @@ static void worker_end(struct worker *worker, struct fib_scheduler *scheduler)
         sanitizer_thread_done(&worker->sanitizer);
 }
 
-int worker_run(struct fib_scheduler *scheduler, bool (*finished)(void *arg), void *arg)
+void worker_run_attached(struct fib_scheduler *scheduler, bool (*finished)(void *arg), void *arg)
 {
         struct worker worker;
-        int r;
 
-        r = scheduler_attach(scheduler);
-        if (r < 0)
-                return r;
         worker_begin(&worker, scheduler);
         scheduler_run(scheduler, finished, arg);
         worker_end(&worker, scheduler);
         scheduler_detach(scheduler);
-        return 0;
+}
+
+int worker_run(struct fib_scheduler *scheduler, bool (*finished)(void *arg), void *arg)
+{
+        int r = scheduler_attach(scheduler);
+
+        if (r == 0)
+                worker_run_attached(scheduler, finished, arg);
+        return r;
 }
 
 int fib_scheduler_new(unsigned parallelism, fib_scheduler **ret)

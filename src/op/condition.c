@@ -86,6 +86,7 @@ static size_t take_batch(struct fib_condition *condition, fib_waiter *batch[])
                          * perform_recheck, after the last release. */
                         atomic_store_explicit(&waiter->perform->recheck, true,
                                               memory_order_seq_cst);
+                        atomic_thread_fence(memory_order_seq_cst);
                         found = commit_try(commit);
                         if (found == COMMIT_CLAIMED)
                                 continue;
@@ -178,7 +179,15 @@ void fib_condition_unref(fib_condition *condition)
 
 bool fib_condition_signal(fib_condition *condition)
 {
-        return condition && condition_signal(condition, false);
+        bool first;
+
+        if (!condition)
+                return false;
+        /* Whom it wakes may give up the last reference before we are done. */
+        fib_condition_ref(condition);
+        first = condition_signal(condition, false);
+        fib_condition_unref(condition);
+        return first;
 }
 
 bool fib_condition_signal_from_handler(fib_condition *condition)

@@ -14,7 +14,8 @@ struct fib_condition {
 
 void condition_init(struct fib_condition *condition);
 
-/* Signals it, as fib_condition_signal(); `in_handler`: async-signal-safe. */
+/* Signals it, as fib_condition_signal(), while the caller has a reference; `in_handler`:
+ * async-signal-safe. */
 bool condition_signal(struct fib_condition *condition, bool in_handler);
 
 bool condition_signalled(const struct fib_condition *condition);

@@ -96,7 +96,8 @@ fib_op *fib_op_new(const fib_op_class *op_class, const void *state)
 
 fib_op *fib_wrap(fib_op *inner, fib_wrap_fn *fn, void *arg)
 {
-        struct op_wrap *wrap = inner && fn ? pool_alloc(sizeof(*wrap)) : NULL;
+        bool fits = inner && fn && inner->frames < CHOICE_MOST;
+        struct op_wrap *wrap = fits ? pool_alloc(sizeof(*wrap)) : NULL;
 
         if (!wrap) {
                 fib_op_unref(inner);
@@ -116,7 +117,8 @@ fib_op *fib_wrap(fib_op *inner, fib_wrap_fn *fn, void *arg)
 static bool add_up(fib_op *const ops[], size_t n, struct fib_op *sum)
 {
         for (size_t i = 0; i < n; i++) {
-                if (!ops[i] || ops[i]->arms > CHOICE_MOST - sum->arms)
+                if (!ops[i] || ops[i]->arms > CHOICE_MOST - sum->arms ||
+                    ops[i]->frames > CHOICE_MOST - sum->frames)
                         return false;
                 sum->guarded |= ops[i]->guarded;
                 sum->plain &= ops[i]->kind == OP_BASE;

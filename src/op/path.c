@@ -68,24 +68,24 @@ static void expand(struct layout *layout, fib_op *op, int index, const struct pa
         struct forced *forced;
         struct op_choice *choice;
 
+        /* A long chain of wraps is not a deep recursion. */
+        for (; op->kind == OP_WRAP; op = ((struct op_wrap *)op)->inner) {
+                path = &layout->paths[layout->path_count++];
+                *path = (struct path){ .outer = outer, .wrap = (struct op_wrap *)op };
+                outer = path;
+        }
         switch (op->kind) {
         case OP_BASE:
                 layout->arms[layout->arm_count].op = op;
                 layout->arms[layout->arm_count].index = index;
                 layout->arms[layout->arm_count++].path = outer;
                 return;
-        case OP_WRAP:
-                path = &layout->paths[layout->path_count++];
-                *path = (struct path){ .outer = outer, .wrap = (struct op_wrap *)op };
-                expand(layout, ((struct op_wrap *)op)->inner, index, path, next);
-                return;
         case OP_CHOICE:
                 choice = (struct op_choice *)op;
                 for (size_t i = 0; i < choice->count; i++)
                         expand(layout, choice->arms[i], index < 0 ? (int)i : index, outer, next);
                 return;
-        case OP_GUARD:
-        case OP_NACK:
+        default: /* a guard, with a nack or without */
                 forced = *next;
                 *next = forced->next;
                 if (op->kind == OP_NACK) {

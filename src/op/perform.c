@@ -226,6 +226,7 @@ static int perform_general(fib_op *op, fib_value *ret, bool wait)
         const struct arm *winner = NULL;
         struct thread_parker thread;
         fib_value value;
+        int64_t began = 0;
         int r, index;
 
         r = layout_force(&general.layout, op);
@@ -238,10 +239,12 @@ static int perform_general(fib_op *op, fib_value *ret, bool wait)
                 perform_begin(perform, COMMIT_WAITING, general.layout.arms,
                               (unsigned)general.layout.arm_count, &thread);
                 perform->abandon = general_abandon;
+                perform->began = began;
                 shuffle_arms(perform);
                 if (!try_arms(perform))
                         block(perform, wait);
                 perform_end(perform, &thread);
+                began = perform->began;
                 r = perform->status;
         } while (r == -EAGAIN && wait); /* an arm was ready, but no longer is */
         if (r < 0)

@@ -46,6 +46,7 @@ struct fib_perform {
         struct arm *arms;
         unsigned published; /* how many are, in their order */
         unsigned count;
+        int64_t began; /* when its first sleep did, also of attempts before this one; 0: none has */
         void (*abandon)(struct fib_perform *perform); /* frees what the performer's frames own */
 };
 

@@ -75,7 +75,11 @@ static int sleep_try(void *state, fib_value *ret)
 
 static int sleep_block(void *state, fib_waiter *waiter)
 {
-        return timer_block(clock_add(fib_now(), *(int64_t *)state), waiter);
+        struct fib_perform *perform = waiter->perform;
+
+        if (perform->began == 0)
+                perform->began = fib_now();
+        return timer_block(clock_add(perform->began, *(int64_t *)state), waiter);
 }
 
 static const fib_op_class sleep_class = {

@@ -120,14 +120,20 @@ int fib_schedule_task_at(fib_scheduler *scheduler, int64_t expiry, fib_task_fn *
         return 0;
 }
 
-static bool always_admit(struct watch *watch, short revents)
+/* Whoever admits it is a visitor of the scheduler until it has been sent there. */
+static bool watch_admit(struct watch *watch, short revents)
 {
+        atomic_fetch_add_explicit(&watch->scheduler->visitors, 1, memory_order_relaxed);
         return true;
 }
 
 static void watch_fired(struct watch *watch, short revents)
 {
+        struct fib_scheduler *scheduler = watch->scheduler;
+
         become_task(container_of(watch, struct delayed_call, watch));
+        /* Pairs with the load in group_free. */
+        atomic_fetch_sub_explicit(&scheduler->visitors, 1, memory_order_release);
 }
 
 static int schedule_on_event(fib_scheduler *scheduler, int fd, short events, fib_task_fn *fn,
@@ -149,7 +155,7 @@ static int schedule_on_event(fib_scheduler *scheduler, int fd, short events, fib
                 .fd = fd,
                 .events = events,
                 .scheduler = scheduler,
-                .admit = always_admit,
+                .admit = watch_admit,
                 .fire = watch_fired,
         };
         r = descriptor_watch(&delayed->watch);
@@ -172,15 +178,26 @@ int fib_schedule_task_when_writable(fib_scheduler *scheduler, int fd, fib_task_f
 
 void calls_drop(struct fib_scheduler *scheduler)
 {
-        while (!list_empty(&scheduler->calls)) {
-                struct list *link = scheduler->calls.next;
-                struct delayed_call *delayed = container_of(link, struct delayed_call, link);
+        unsigned rounds = 0;
 
-                list_remove(link);
-                if (delayed->kind == AT_TIME)
+        for (;;) {
+                struct delayed_call *delayed;
+                struct list *link;
+
+                spinlock_acquire(&scheduler->calls_lock);
+                link = scheduler->calls.next;
+                spinlock_release(&scheduler->calls_lock);
+                if (link == &scheduler->calls)
+                        return;
+                delayed = container_of(link, struct delayed_call, link);
+                if (delayed->kind == AT_TIME) {
                         timers_cancel(&scheduler->timers, &delayed->timer);
-                else
-                        descriptor_forget(&delayed->watch);
+                } else if (!descriptor_forget(&delayed->watch)) {
+                        /* fib_close() in another thread is about to make it a task. */
+                        spin(&rounds);
+                        continue;
+                }
+                forget(delayed);
                 delayed_free(&delayed->call.task);
         }
 }

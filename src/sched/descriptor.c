@@ -95,7 +95,6 @@ static int arm(struct descriptor *descriptor, struct watch *watch)
                 if (other->scheduler == scheduler)
                         event.events |= (uint32_t)other->events;
         }
-        event.events |= event.events & EPOLLIN ? EPOLLRDHUP : 0;
         event.data.u64 = cookie_of(watch->fd, descriptor->generation);
         descriptor->registered = scheduler->id;
         if (!epoll_ctl(scheduler->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->fd,
@@ -109,6 +108,15 @@ static int arm(struct descriptor *descriptor, struct watch *watch)
         return -errno;
 }
 
+/* Under the lock. */
+static void unlink_watch(struct watch *watch)
+{
+        watch->waiting = false;
+        list_remove(&watch->link);
+        if (watch->scheduler)
+                atomic_fetch_sub_explicit(&watch->scheduler->watches, 1, memory_order_relaxed);
+}
+
 int descriptor_watch(struct watch *watch)
 {
         struct descriptor *descriptor = descriptor_at(watch->fd, true);
@@ -119,34 +127,37 @@ int descriptor_watch(struct watch *watch)
                 return watch->fd < 0 || watch->fd >= CHUNK * CHUNKS ? -EBADF : -ENOMEM;
         spinlock_acquire(&descriptor->lock);
         list_append(&descriptor->watches, &watch->link);
+        watch->waiting = true;
         if (watch->scheduler)
                 r = arm(descriptor, watch);
-        if (r < 0)
-                list_remove(&watch->link);
-        else if (watch->scheduler)
+        if (watch->scheduler)
                 atomic_fetch_add_explicit(&watch->scheduler->watches, 1, memory_order_relaxed);
+        if (r < 0)
+                unlink_watch(watch);
         spinlock_release(&descriptor->lock);
         return r;
 }
 
-/* Under the lock. */
-static void unlink_watch(struct watch *watch)
-{
-        list_remove(&watch->link);
-        if (watch->scheduler)
-                atomic_fetch_sub_explicit(&watch->scheduler->watches, 1, memory_order_relaxed);
-}
-
-void descriptor_forget(struct watch *watch)
+bool descriptor_forget(struct watch *watch)
 {
         struct descriptor *descriptor = descriptor_at(watch->fd, false);
+        bool waiting;
 
         if (!descriptor)
-                return;
+                return false;
         spinlock_acquire(&descriptor->lock);
-        if (!list_empty(&watch->link))
+        /* Its link says nothing: whoever has admitted it may have it in a list of its own. */
+        waiting = watch->waiting;
+        if (waiting)
                 unlink_watch(watch);
         spinlock_release(&descriptor->lock);
+        return waiting;
+}
+
+/* What poll(2) would tell of `revents` to who waits for this. */
+static short concerns(const struct watch *watch, short revents)
+{
+        return revents & (watch->events | POLLERR | POLLHUP | POLLNVAL);
 }
 
 /* Under the lock: takes the watches that `revents` concerns, and that still matter, off the
@@ -158,14 +169,11 @@ static void admit(struct descriptor *descriptor, struct fib_scheduler *scheduler
 
         for (link = descriptor->watches.next; link != &descriptor->watches; link = next) {
                 struct watch *watch = container_of(link, struct watch, link);
-                short concerns = watch->events | POLLERR | POLLHUP | POLLNVAL;
 
                 next = link->next;
-                if (watch->events & POLLIN)
-                        concerns |= POLLRDHUP;
                 if (scheduler && watch->scheduler != scheduler)
                         continue;
-                if (!(revents & concerns) || !watch->admit(watch, revents & concerns))
+                if (!concerns(watch, revents) || !watch->admit(watch, concerns(watch, revents)))
                         continue;
                 unlink_watch(watch);
                 list_append(ready, link);
@@ -179,7 +187,7 @@ static void fire(struct list *ready, short revents)
                 struct watch *watch = container_of(ready->next, struct watch, link);
 
                 list_remove(&watch->link);
-                watch->fire(watch, revents);
+                watch->fire(watch, concerns(watch, revents));
         }
 }
 

@@ -22,6 +22,7 @@ struct fib_scheduler;
 
 /* The caller's; it lies still until it was fired or descriptor_forget() returned. */
 struct watch {
+        bool waiting;     /* in the entry's list; under its lock */
         struct list link; /* in the descriptor's entry; its lock */
         int fd;
         short events;                    /* POLLIN or POLLOUT (POLLERR and POLLHUP go with both) */
@@ -41,8 +42,9 @@ int descriptor_poll(int fd, short events);
  * Fails: -EBADF, -ENOMEM, -ENOSPC (epoll's limit), and nothing is left behind. */
 int descriptor_watch(struct watch *watch);
 
-/* Takes a watch back; harmless if it was fired. */
-void descriptor_forget(struct watch *watch);
+/* Takes a watch back; harmless if it was fired.  Return: false when it has been admitted, and so
+ * was fired or is about to be. */
+bool descriptor_forget(struct watch *watch);
 
 /* Closes it, as close(2), and fires all watches with POLLNVAL.  Return: 0 or -errno. */
 int descriptor_close(int fd);

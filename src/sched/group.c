@@ -109,10 +109,10 @@ void group_free(struct group *group)
         unsigned rounds = 0;
 
         for (unsigned i = 0; i < group->count; i++) {
-                /* Pairs with the last step of scheduler_send. */
+                calls_drop(&group->schedulers[i]);
+                /* Pairs with the last step of scheduler_send, and of watch_fired. */
                 while (atomic_load_explicit(&group->schedulers[i].visitors, memory_order_acquire))
                         spin(&rounds);
-                calls_drop(&group->schedulers[i]);
         }
         queue = group_collect(group);
         while ((link = queue_pop(&queue)))

@@ -16,7 +16,7 @@ bool fib_scheduler_kernel_thread(fib_scheduler *scheduler, pthread_t *ret)
                 return false;
         /* The lock, since `thread` has no atomic type. */
         pthread_mutex_lock(&scheduler->group->lock);
-        running = atomic_load_explicit(&scheduler->running_now, memory_order_relaxed);
+        running = scheduler->attached;
         if (running && ret)
                 *ret = scheduler->thread;
         pthread_mutex_unlock(&scheduler->group->lock);

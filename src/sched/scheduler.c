@@ -235,6 +235,7 @@ int scheduler_attach(struct fib_scheduler *scheduler)
                 return -EBUSY;
         pthread_mutex_lock(&scheduler->group->lock);
         scheduler->thread = pthread_self();
+        scheduler->attached = true;
         scheduler->group->active++;
         pthread_mutex_unlock(&scheduler->group->lock);
         *current_slot() = scheduler;
@@ -246,6 +247,7 @@ void scheduler_detach(struct fib_scheduler *scheduler)
         *current_slot() = NULL;
         pthread_mutex_lock(&scheduler->group->lock);
         scheduler->group->active--;
+        scheduler->attached = false;
         pthread_mutex_unlock(&scheduler->group->lock);
         atomic_store_explicit(&scheduler->running_now, false, memory_order_release);
 }

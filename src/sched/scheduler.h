@@ -69,7 +69,8 @@ struct fib_scheduler {
         atomic_uint visitors;           /* threads of no group that are handing a task over */
         atomic_uint_least32_t runcount; /* written by the owner */
         atomic_bool running_now;        /* a thread is in scheduler_run() */
-        pthread_t thread;               /* valid while running_now */
+        pthread_t thread;               /* while `attached` */
+        bool attached;                  /* both under the group's lock */
         bool idle;                      /* under the group's lock */
         struct spinlock calls_lock;
         struct list calls; /* call.c: those that wait for a descriptor or a time */

@@ -15,14 +15,36 @@
 #define SPIN_LEAST_NS 2000
 #define STEAL_MOST 32
 
-void scheduler_wake(struct fib_scheduler *scheduler)
+/* Return: whether it slept. */
+static bool wake(struct fib_scheduler *scheduler)
 {
         /* After the caller published what it wakes for; pairs with the store in go_to_sleep. */
         if (!atomic_load_explicit(&scheduler->asleep, memory_order_seq_cst) ||
             !atomic_exchange_explicit(&scheduler->asleep, false, memory_order_seq_cst))
-                return;
+                return false;
         atomic_fetch_sub_explicit(&scheduler->group->sleepers, 1, memory_order_relaxed);
         poller_wake(scheduler);
+        return true;
+}
+
+void scheduler_wake(struct fib_scheduler *scheduler)
+{
+        wake(scheduler);
+}
+
+void scheduler_offer(struct fib_scheduler *scheduler)
+{
+        struct group *group = scheduler->group;
+
+        /* Pairs with the fence in go_to_sleep. */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (!atomic_load_explicit(&group->sleepers, memory_order_relaxed) ||
+            atomic_load_explicit(&group->searchers, memory_order_relaxed))
+                return;
+        for (unsigned i = 1; i < group->count; i++) {
+                if (wake(&group->schedulers[(scheduler->index + i) % group->count]))
+                        return;
+        }
 }
 
 void scheduler_send(struct fib_scheduler *scheduler, struct task *task)
@@ -31,35 +53,17 @@ void scheduler_send(struct fib_scheduler *scheduler, struct task *task)
         /* A run ends when its own threads have ended; others must be waited for: as soon as the
          * task is in the inbox it may run, and be the last one. */
         bool visitor = !current || current->group != scheduler->group;
+        bool free = task->stealable == TASK_FREE;
 
         if (visitor)
                 atomic_fetch_add_explicit(&scheduler->visitors, 1, memory_order_relaxed);
         inbox_push(&scheduler->inbox, &task->link);
-        scheduler_wake(scheduler);
+        /* If that one is busy, a sleeping peer may take it: see steal_inbox. */
+        if (!wake(scheduler) && free && scheduler->group->count > 1)
+                scheduler_offer(scheduler);
         if (visitor)
                 /* Pairs with the load in group_free. */
                 atomic_fetch_sub_explicit(&scheduler->visitors, 1, memory_order_release);
-}
-
-void scheduler_offer(struct fib_scheduler *scheduler)
-{
-        struct group *group = scheduler->group;
-        unsigned start;
-
-        /* Pairs with the fence in go_to_sleep. */
-        atomic_thread_fence(memory_order_seq_cst);
-        if (!atomic_load_explicit(&group->sleepers, memory_order_relaxed) ||
-            atomic_load_explicit(&group->searchers, memory_order_relaxed))
-                return;
-        start = random_below(&scheduler->random, group->count);
-        for (unsigned i = 0; i < group->count; i++) {
-                struct fib_scheduler *peer = &group->schedulers[(start + i) % group->count];
-
-                if (peer == scheduler || !atomic_load_explicit(&peer->asleep, memory_order_relaxed))
-                        continue;
-                scheduler_wake(peer);
-                return;
-        }
 }
 
 /* Takes up to half of what a peer offers. */

@@ -5,6 +5,9 @@
 /* How many timers fire between two releases of the lock. */
 #define BATCH 64
 
+/* A timer after that would look like none: CLOCK_NEVER. */
+#define LAST_EXPIRY (CLOCK_NEVER - (4 << WHEEL_TICK_BITS))
+
 void timers_init(struct timers *timers)
 {
         atomic_init(&timers->lock.held, 0);
@@ -23,6 +26,8 @@ bool timers_add(struct timers *timers, struct timer *timer, int64_t expiry)
 {
         int64_t before, after;
 
+        if (expiry > LAST_EXPIRY)
+                expiry = LAST_EXPIRY;
         spinlock_acquire(&timers->lock);
         before = timers_next(timers);
         wheel_insert(&timers->wheel, &timer->wheel, expiry);
