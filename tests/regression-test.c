@@ -267,8 +267,59 @@ TEST_WORKERS(a_long_chain_of_wraps_overflowed_a_small_stack)
         ck_assert_int_eq(fib_run(perform_many_wraps, NULL, &options, NULL), 0);
 }
 
+static atomic_int destroyed;
+
+static int always_ready(void *state, fib_value *ret)
+{
+        *ret = fib_num(0);
+        return 0;
+}
+
+static void count_destroyed(void *state)
+{
+        atomic_fetch_add(&destroyed, 1);
+}
+
+static const fib_op_class counted_class = {
+        .try = always_ready,
+        .block = block_slowly,
+        .destroy = count_destroyed,
+};
+
+static int wait_in_wrap(fib_value *value, void *arg)
+{
+        return fib_perform(fib_choice(fib_op_new(&counted_class, NULL), fib_never()), NULL) < 0 ||
+                               fib_perform(fib_wrap(fib_never(), count_wrap, NULL), NULL) < 0
+                       ? -EINVAL
+                       : 0;
+}
+
+static void *wait_in_a_wrap(void *arg)
+{
+        fib_perform(fib_wrap(fib_op_new(&counted_class, NULL), wait_in_wrap, NULL), NULL);
+        return NULL;
+}
+
+static void *leave_one_in_its_wrap(void *arg)
+{
+        ck_assert_int_eq(fib_spawn(wait_in_a_wrap, NULL), 0);
+        while (atomic_load(&destroyed) < 1)
+                fib_sleep(FIB_MILLISECOND);
+        fib_sleep(5 * FIB_MILLISECOND);
+        ck_assert_int_eq(atomic_load(&destroyed), 1);
+        return NULL;
+}
+
+TEST_WORKERS(an_operation_leaked_when_a_run_ended_in_its_wrap)
+{
+        atomic_store(&destroyed, 0);
+        run_fibers(workers, leave_one_in_its_wrap, NULL);
+        ck_assert_int_eq(atomic_load(&destroyed), 2);
+}
+
 TESTS("regression", a_migratable_fiber_was_stolen_from_the_stack_it_was_on,
       a_run_did_not_end_while_a_thread_closed_what_its_fibers_waited_for,
       a_signaller_touched_a_condition_that_its_waiter_had_freed,
       acceptors_that_race_leave_a_timeout_alone, a_sleep_to_the_end_of_time_was_no_timer,
-      a_long_chain_of_wraps_overflowed_a_small_stack)
+      a_long_chain_of_wraps_overflowed_a_small_stack,
+      an_operation_leaked_when_a_run_ended_in_its_wrap)

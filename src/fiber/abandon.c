@@ -40,6 +40,7 @@ static void abandon(struct frame *frame)
                 perform_discard(frame->perform);
         else if (frame->perform)
                 perform_abandon(frame->perform, resumed);
+        perform_give_up(&frame->parker);
         fiber_finish(frame->fiber, NULL, true);
         stack_put(NULL, stack);
 }

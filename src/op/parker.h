@@ -11,6 +11,7 @@
 struct fib_perform;
 struct parker;
 struct direct;
+struct general;
 
 struct parker_ops {
         /* Waits until resume() is called, once for each call; before it or meanwhile.
@@ -32,8 +33,9 @@ struct parker_ops {
 
 struct parker {
         const struct parker_ops *ops;
-        struct direct *direct; /* perform.h: for direct calls; NULL: use the stack */
-        fib_value value;       /* of what was done; written before resume() */
+        struct direct *direct;  /* perform.h: for direct calls; NULL: use the stack */
+        fib_value value;        /* of what was done; written before resume() */
+        struct general *owning; /* perform.c: performs that own memory, the innermost first */
 };
 
 struct parker **parker_thread_slot(void);

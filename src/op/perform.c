@@ -179,23 +179,38 @@ static int run_wraps(const struct path *path, fib_value *value)
 struct general {
         struct fib_perform perform;
         struct layout layout;
-        void *memory; /* arms and paths, if they are many */
-        fib_op *op;   /* a reference */
+        void *memory;          /* arms and paths, if they are many */
+        fib_op *op;            /* a reference */
+        struct parker *parker; /* that knows of it; NULL: a plain thread, which is not given up */
+        struct general *outer; /* the next in parker->owning */
 };
 
-static void general_free(struct general *general)
+static void general_begin(struct general *general, fib_op *op)
 {
+        general->memory = NULL;
+        general->op = op;
+        general->parker = *parker_slot();
+        if (general->parker) {
+                general->outer = general->parker->owning;
+                general->parker->owning = general;
+        }
+}
+
+static void general_end(struct general *general)
+{
+        if (general->parker)
+                general->parker->owning = general->outer;
         layout_forget(&general->layout);
         free(general->memory);
         fib_op_unref(general->op);
 }
 
-static void general_abandon(struct fib_perform *perform)
+void perform_give_up(struct parker *parker)
 {
-        struct general *general = container_of(perform, struct general, perform);
-
-        layout_nack(&general->layout, NULL);
-        general_free(general);
+        while (parker->owning) {
+                layout_nack(&parker->owning->layout, NULL);
+                general_end(parker->owning);
+        }
 }
 
 /* Finds room for the arms and paths that were counted.  Return: false without memory. */
@@ -219,7 +234,7 @@ static bool make_room(struct general *general, struct arm *few_arms, struct path
 /* Performs any operation, whose reference it takes. */
 static int perform_general(fib_op *op, fib_value *ret, bool wait)
 {
-        struct general general = { .op = op };
+        struct general general;
         struct fib_perform *perform = &general.perform;
         struct arm few_arms[FEW_ARMS];
         struct path few_paths[FEW_PATHS];
@@ -229,6 +244,7 @@ static int perform_general(fib_op *op, fib_value *ret, bool wait)
         int64_t began = 0;
         int r, index;
 
+        general_begin(&general, op);
         r = layout_force(&general.layout, op);
         if (r == 0 && !make_room(&general, few_arms, few_paths))
                 r = -ENOMEM;
@@ -238,7 +254,6 @@ static int perform_general(fib_op *op, fib_value *ret, bool wait)
         do {
                 perform_begin(perform, COMMIT_WAITING, general.layout.arms,
                               (unsigned)general.layout.arm_count, &thread);
-                perform->abandon = general_abandon;
                 perform->began = began;
                 shuffle_arms(perform);
                 if (!try_arms(perform))
@@ -254,7 +269,7 @@ static int perform_general(fib_op *op, fib_value *ret, bool wait)
         value = winner->waiter.value;
         index = winner->index;
         r = run_wraps(winner->path, &value);
-        general_free(&general);
+        general_end(&general);
         if (r < 0)
                 return r;
         if (ret)
@@ -262,7 +277,7 @@ static int perform_general(fib_op *op, fib_value *ret, bool wait)
         return index < 0 ? 0 : index;
 give_up:
         layout_nack(&general.layout, NULL);
-        general_free(&general);
+        general_end(&general);
         return r;
 }
 
@@ -345,12 +360,10 @@ void perform_abandon(struct fib_perform *perform, bool (*resumed)(struct parker 
                 while (!resumed(perform->parker))
                         spin(&rounds);
         }
-        perform_discard(perform);
+        withdraw_arms(perform);
 }
 
 void perform_discard(struct fib_perform *perform)
 {
         withdraw_arms(perform);
-        if (perform->abandon)
-                perform->abandon(perform);
 }

@@ -47,7 +47,6 @@ struct fib_perform {
         unsigned published; /* how many are, in their order */
         unsigned count;
         int64_t began; /* when its first sleep did, also of attempts before this one; 0: none has */
-        void (*abandon)(struct fib_perform *perform); /* frees what the performer's frames own */
 };
 
 /* A direct call's perform, in a place that lasts: so that the call itself can end in the park and
@@ -138,6 +137,9 @@ static inline struct arm *arm_of(fib_waiter *waiter)
  * class commits waiters only when it takes them off their queue, under that queue's lock.
  * Return: 0 with the value in arm->waiter.value, or the arm's error. */
 int perform_alone(const fib_op_class *op_class, void *state, struct arm *arm, bool exclusive);
+
+/* The performer will never go on: frees what its performs own, one inside a wrap of the other. */
+void perform_give_up(struct parker *parker);
 
 /* The performer will never go on: withdraws what it has published.  If somebody has committed
  * it already, waits for the resume; `resumed` tells when that has come.  Run by the thread that
