@@ -70,7 +70,8 @@ typedef void fib_after_suspend_fn(fib_scheduler *scheduler, fib_continuation *co
  * From a plain thread: `scheduler` is NULL and the thread waits. */
 FIB_API fib_value fib_suspend(fib_after_suspend_fn *after, void *arg);
 
-/* Lets a suspended fiber go on, in the next turn of its scheduler.  From any thread, once. */
+/* Lets a suspended fiber go on, in the next turn of its scheduler.  From any thread, once; not after
+ * the run has ended or the scheduler was destroyed, and the fiber with it. */
 FIB_API void fib_resume(fib_continuation *continuation, fib_value value);
 
 FIB_END
