@@ -144,7 +144,7 @@ static bool stopping(struct fib_scheduler *scheduler)
 static bool search(struct fib_scheduler *scheduler)
 {
         struct group *group = scheduler->group;
-        int64_t end, next;
+        int64_t begin, end, now;
         unsigned expected = 0;
         bool found = false;
         bool scans;
@@ -154,28 +154,30 @@ static bool search(struct fib_scheduler *scheduler)
         scans = group->count > 1 &&
                 atomic_compare_exchange_strong_explicit(&group->searchers, &expected, 1,
                                                         memory_order_seq_cst, memory_order_relaxed);
-        next = timers_next(&scheduler->timers);
-        end = clock_now() + scheduler->spin_ns;
-        if (next < end)
-                end = next;
-        do {
-                for (int i = 0; i < 16 && !found; i++) {
-                        /* Whoever we wait for may need this very processor. */
-                        if (group->crowded)
-                                sched_yield();
-                        else
-                                cpu_relax();
-                        found = !inbox_empty(&scheduler->inbox) || stopping(scheduler) ||
-                                (scans && from_some_peer(scheduler, peer_has_work));
-                }
-        } while (!found && clock_now() < end);
+        begin = now = clock_now();
+        end = begin + scheduler->spin_ns;
+        if (timers_next(&scheduler->timers) < end)
+                end = timers_next(&scheduler->timers);
+        for (unsigned i = 1; !found && now < end; i++) {
+                /* Whoever we wait for may need this very processor. */
+                if (group->crowded)
+                        sched_yield();
+                else
+                        cpu_relax();
+                found = !inbox_empty(&scheduler->inbox) || stopping(scheduler) ||
+                        (scans && from_some_peer(scheduler, peer_has_work));
+                if (group->crowded || i % 16 == 0)
+                        now = clock_now();
+        }
         if (scans) {
                 /* Before `asleep` is set: who saw us search left its work before our last look. */
                 atomic_fetch_sub_explicit(&group->searchers, 1, memory_order_seq_cst);
                 if (found)
                         scheduler_steal(scheduler);
         }
-        if (!found)
+        if (now - begin > 2 * (int64_t)SCHEDULER_SPIN_NS)
+                scheduler->spin_ns = 0; /* another process had the processor: sleep the next time */
+        else if (!found)
                 scheduler->spin_ns /= 2;
         else if (scheduler->spin_ns < SCHEDULER_SPIN_NS)
                 scheduler->spin_ns *= 2;
