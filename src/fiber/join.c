@@ -104,7 +104,7 @@ int fib_join(fib_fiber *fiber, void **ret)
         if (!fiber)
                 return -EINVAL;
         if (!condition_signalled(&fiber->done))
-                perform_alone(&join_class, &fiber, &arm, true);
+                perform_alone(&join_class, &fiber, &arm);
         r = result_of(fiber, &value);
         if (r == 0 && ret)
                 *ret = value.ptr;

@@ -14,7 +14,7 @@
  * releases, waits until the other is no longer claimed, and begins anew.  Waits for a claim thus
  * go only from lower to higher addresses, so there is no cycle.  A claim is held for a few
  * instructions, under the lock of one queue, and no lock is waited for meanwhile.
- * (Symmetric back-off livelocks, even under weak fairness; see tests/model/.)
+ * (Symmetric back-off livelocks, even under weak fairness: a Spin model showed it.)
  *
  *   SOLO: a perform of one arm, whose commit is guarded by the lock of the one queue it waits
  *   in, and so needs no atomic operation: whoever takes the waiter off the queue has won. */

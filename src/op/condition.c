@@ -244,7 +244,7 @@ void fib_condition_wait(fib_condition *condition)
 
         assert(condition);
         if (condition && !condition_signalled(condition))
-                perform_alone(&wait_class, &condition, &arm, true);
+                perform_alone(&wait_class, &condition, &arm);
 }
 
 void perform_recheck(struct fib_perform *perform)

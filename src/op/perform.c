@@ -138,13 +138,13 @@ static void block(struct fib_perform *perform, bool wait)
         withdraw_arms(perform);
 }
 
-int perform_alone(const fib_op_class *op_class, void *state, struct arm *arm, bool exclusive)
+int perform_alone(const fib_op_class *op_class, void *state, struct arm *arm)
 {
         struct thread_parker thread;
         struct fib_perform perform;
         int r;
 
-        perform_begin(&perform, exclusive ? COMMIT_SOLO : COMMIT_WAITING, arm, 1, &thread);
+        perform_begin(&perform, COMMIT_SOLO, arm, 1, &thread);
         arm->condition = NULL;
         arm->order = 0;
         arm->waiter = (fib_waiter){

@@ -133,10 +133,10 @@ static inline struct arm *arm_of(fib_waiter *waiter)
         return container_of(waiter, struct arm, waiter);
 }
 
-/* Performs one arm that is on the caller's stack, without trying it first.  `exclusive`: its
- * class commits waiters only when it takes them off their queue, under that queue's lock.
+/* Performs one arm that is on the caller's stack, without trying it first.  Its class
+ * commits waiters only when it takes them off their queue, under that queue's lock.
  * Return: 0 with the value in arm->waiter.value, or the arm's error. */
-int perform_alone(const fib_op_class *op_class, void *state, struct arm *arm, bool exclusive);
+int perform_alone(const fib_op_class *op_class, void *state, struct arm *arm);
 
 /* The performer will never go on: frees what its performs own, one inside a wrap of the other. */
 void perform_give_up(struct parker *parker);

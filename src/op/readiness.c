@@ -162,7 +162,7 @@ static int wait_now(const fib_op_class *op_class, struct readiness *readiness)
 
         if (r != -EAGAIN)
                 return r;
-        r = perform_alone(op_class, readiness, &arm, true);
+        r = perform_alone(op_class, readiness, &arm);
         return r < 0 ? r : (int)arm.waiter.value.num;
 }
 

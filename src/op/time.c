@@ -104,5 +104,5 @@ void time_wait(int64_t expiry)
 {
         struct arm arm = { .index = 0 };
 
-        perform_alone(&expiry_class, &expiry, &arm, true);
+        perform_alone(&expiry_class, &expiry, &arm);
 }
