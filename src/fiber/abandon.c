@@ -11,16 +11,18 @@
 static void take_live(struct group *group)
 {
         struct queue queue = group_collect(group);
+        struct queue rest = { NULL, NULL };
         struct link *link;
 
         while ((link = queue_pop(&queue))) {
                 struct task *task = task_of_link(link);
 
-                if (task->kind == &fiber_kind && fiber_of_task(task)->state == FIBER_LIVE)
-                        fiber_of_task(task)->frame->queued = true;
+                if (task->kind == TASK_RESUME_FIBER)
+                        frame_of_task(task)->queued = true;
                 else
-                        queue_push(&group->schedulers[0].next, link);
+                        queue_push(&rest, link);
         }
+        group->schedulers[0].queue = rest;
 }
 
 static bool resumed(struct parker *parker)
@@ -28,7 +30,7 @@ static bool resumed(struct parker *parker)
         struct frame *frame = container_of(parker, struct frame, parker);
 
         if (!frame->queued)
-                take_live(frame->scheduler->group);
+                take_live(parker->scheduler->group);
         return frame->queued;
 }
 
@@ -36,10 +38,10 @@ static void abandon(struct frame *frame)
 {
         struct stack *stack = frame->stack;
 
-        if (frame->perform && frame->queued)
-                perform_discard(frame->perform);
-        else if (frame->perform)
-                perform_abandon(frame->perform, resumed);
+        if (frame->parker.perform && frame->queued)
+                perform_discard(frame->parker.perform);
+        else if (frame->parker.perform)
+                perform_abandon(frame->parker.perform, resumed);
         perform_give_up(&frame->parker);
         fiber_finish(frame->fiber, NULL, true);
         stack_put(NULL, stack);

@@ -122,11 +122,11 @@ void deadlock_describe(struct group *group)
                 const struct fib_fiber *fiber = frame->fiber;
 
                 fprintf(stderr, "fibers:   fiber %llu", (unsigned long long)fiber->id);
-                if (fiber->name)
+                if (fiber->named)
                         fprintf(stderr, " '%s'", fiber->name);
                 fputs(" waits for", stderr);
-                if (frame->perform)
-                        describe_arms(frame->perform);
+                if (frame->parker.perform)
+                        describe_arms(frame->parker.perform);
                 else
                         fputs(" fib_resume()", stderr);
                 fputc('\n', stderr);

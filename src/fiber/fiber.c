@@ -15,27 +15,20 @@
 /* How long to wait for memory when there is none for a stack. */
 #define NO_STACK_US 1000
 
-static const struct parker_ops fiber_ops;
-
-struct frame *frame_current(void)
-{
-        struct fib_scheduler *scheduler = scheduler_current();
-        struct parker *parker = scheduler ? scheduler->running : NULL;
-
-        return parker && parker->ops == &fiber_ops ? container_of(parker, struct frame, parker)
-                                                   : NULL;
-}
-
 /* Notes that a fiber is about to run in the calling thread. */
-static inline void enter(struct fib_scheduler *scheduler, struct frame *frame)
+static ALWAYS_INLINE void enter(struct fib_scheduler *scheduler, struct frame *frame)
 {
-        frame->scheduler = scheduler;
-        frame->perform = NULL;
+        frame->parker.scheduler = scheduler;
         frame->context.value = frame->parker.value;
         scheduler->running = &frame->parker;
 }
 
 static void fiber_main(void *arg);
+
+static uint8_t stealable(const struct fib_fiber *fiber)
+{
+        return fiber->migratable ? TASK_OFFERED : TASK_PINNED;
+}
 
 /* Puts the frame of a fiber that begins at the top of a stack.  Not cleared as a whole: what is not
  * written here is written before it is read. */
@@ -43,7 +36,11 @@ static struct frame *begin(struct fib_fiber *fiber, struct stack *stack)
 {
         struct frame *frame = frame_on(stack);
 
-        frame->parker = (struct parker){ .ops = &fiber_ops, .direct = &frame->direct };
+        frame->parker = (struct parker){
+                .task = { .kind = TASK_RESUME_FIBER, .stealable = stealable(fiber) },
+                .ops = &fiber_parker_ops,
+                .direct = &frame->direct,
+        };
         frame->fiber = fiber;
         frame->stack = stack;
         frame->exceptions = (struct exception_state){ .caught = NULL };
@@ -52,29 +49,13 @@ static struct frame *begin(struct fib_fiber *fiber, struct stack *stack)
         return frame;
 }
 
-/* A NEW fiber is LIVE as soon as its function has been read from the handle. */
-static void *call_fn(struct frame *frame)
-{
-        struct fib_fiber *fiber = frame->fiber;
-        fib_fn *fn = fiber->fn;
-
-        fiber->frame = frame;
-        fiber->state = FIBER_LIVE;
-        fiber->task.stealable = fiber->migratable ? TASK_OFFERED : TASK_PINNED;
-        return fn(fiber->arg);
-}
-
-/* The frame of the fiber to switch to.  Return: NULL: it has not begun, and cannot for want of
- * memory. */
-static struct frame *frame_for(struct fib_scheduler *scheduler, struct fib_fiber *fiber)
+/* Prepares a fiber that has not begun.  Return: NULL: it cannot, for want of memory. */
+static NOINLINE struct frame *frame_new(struct fib_scheduler *scheduler, struct fib_fiber *fiber)
 {
         struct worker *worker = worker_of(scheduler);
-        struct stack *stack;
+        struct stack *stack = stack_get(&worker->stacks, fiber->stack_class, scheduler->group);
         struct frame *frame;
 
-        if (fiber->state == FIBER_LIVE)
-                return fiber->frame;
-        stack = stack_get(&worker->stacks, fiber->stack_class, scheduler->group);
         if (unlikely(!stack))
                 return NULL;
         frame = begin(fiber, stack);
@@ -82,20 +63,23 @@ static struct frame *frame_for(struct fib_scheduler *scheduler, struct fib_fiber
         return frame;
 }
 
+/* The frame to switch to for a task.  Return: NULL: to none: it is no fiber, or has no stack. */
+static ALWAYS_INLINE struct frame *frame_for(struct fib_scheduler *scheduler, struct task *task)
+{
+        if (likely(task->kind == TASK_RESUME_FIBER))
+                return frame_of_task(task);
+        if (task->kind == TASK_BEGIN_FIBER)
+                return frame_new(scheduler, fiber_of_task(task));
+        return NULL;
+}
+
+/* Runs a fiber from scheduler_run()'s own stack, and what it hands over when it is left. */
 static void fiber_run(struct task *task, struct fib_scheduler *scheduler)
 {
         struct worker *worker = worker_of(scheduler);
         struct frame *frame;
 
-        do {
-                frame = frame_for(scheduler, fiber_of_task(task));
-                if (!frame) {
-                        /* It stays queued until another fiber has given up its stack. */
-                        task->stealable = TASK_PINNED;
-                        scheduler_push(scheduler, task);
-                        usleep(NO_STACK_US);
-                        return;
-                }
+        while (task && (frame = frame_for(scheduler, task))) {
                 enter(scheduler, frame);
                 exception_swap(worker->exception_globals, &worker->exceptions, &frame->exceptions);
                 sanitizer_before_switch(&worker->sanitizer, &frame->stack->sanitizer, false);
@@ -109,9 +93,17 @@ static void fiber_run(struct task *task, struct fib_scheduler *scheduler)
                 }
                 task = worker->handoff;
                 worker->handoff = NULL;
-        } while (task && task->kind == &fiber_kind);
-        if (task)
-                task->kind->run(task, scheduler);
+        }
+        if (!task)
+                return;
+        if (task->kind != TASK_BEGIN_FIBER) {
+                scheduler_run_task(scheduler, task);
+                return;
+        }
+        /* It stays queued until another fiber has given up its stack. */
+        task->stealable = TASK_PINNED;
+        scheduler_push(scheduler, task);
+        usleep(NO_STACK_US);
 }
 
 /* The last thing that a fiber does before it waits, or for good (`dies`). */
@@ -149,7 +141,7 @@ static ALWAYS_INLINE fib_value switch_to_worker(struct fib_scheduler *scheduler,
 
 fib_value fiber_leave_then(struct frame *self, void (*after)(struct worker *worker))
 {
-        struct fib_scheduler *scheduler = self->scheduler;
+        struct fib_scheduler *scheduler = self->parker.scheduler;
 
         worker_of(scheduler)->after = after;
         worker_of(scheduler)->left = self;
@@ -158,21 +150,19 @@ fib_value fiber_leave_then(struct frame *self, void (*after)(struct worker *work
 
 static ALWAYS_INLINE fib_value leave(struct frame *self)
 {
-        struct fib_scheduler *scheduler = self->scheduler;
+        struct fib_scheduler *scheduler = self->parker.scheduler;
         struct frame *next;
         struct task *task;
 
         /* It may be in the inbox already, which scheduler_next() empties, and then a peer may take
          * it: off its stack first. */
-        if (unlikely(self->fiber->migratable))
+        if (unlikely(self->parker.task.stealable))
                 return switch_to_worker(scheduler, self, false);
         task = scheduler_next(scheduler);
-        if (unlikely(task == &self->fiber->task)) {
-                self->perform = NULL;
+        if (unlikely(task == &self->parker.task))
                 return self->parker.value;
-        }
-        if (likely(task && task->kind == &fiber_kind)) {
-                next = frame_for(scheduler, fiber_of_task(task));
+        if (likely(task)) {
+                next = frame_for(scheduler, task);
                 if (likely(next))
                         return switch_to_fiber(scheduler, self, next, false);
         }
@@ -188,12 +178,10 @@ fib_value fiber_leave(struct frame *self)
 /* Ends it for good: on to the next task, with nothing left here to come back to. */
 static void die(struct frame *self, struct task *task)
 {
-        struct fib_scheduler *scheduler = self->scheduler;
+        struct fib_scheduler *scheduler = self->parker.scheduler;
         struct worker *worker = worker_of(scheduler);
-        struct frame *next = NULL;
+        struct frame *next = task ? frame_for(scheduler, task) : NULL;
 
-        if (task && task->kind == &fiber_kind)
-                next = frame_for(scheduler, fiber_of_task(task));
         /* Not before: its stack might have been given to the next one. */
         if (worker->dying)
                 stack_put(&worker->stacks, worker->dying);
@@ -221,40 +209,42 @@ static void fiber_main(void *arg)
                 struct task *task;
                 void *result;
 
-                float_control_set(worker_of(frame->scheduler)->float_control);
-                result = call_fn(frame);
+                float_control_set(worker_of(frame->parker.scheduler)->float_control);
+                result = fiber->fn(fiber->arg);
                 stack_check(stack, fiber);
                 fiber_finish(fiber, result, false);
-                scheduler = frame->scheduler;
+                scheduler = frame->parker.scheduler;
                 task = scheduler_next(scheduler);
-                if (!task || task->kind != &fiber_kind || fiber_of_task(task)->state != FIBER_NEW ||
+                if (!task || task->kind != TASK_BEGIN_FIBER ||
                     fiber_of_task(task)->stack_class != stack_class(stack))
                         die(frame, task);
                 sanitizer_stack_reused(&stack->sanitizer, stack->low,
                                        stack_size_of(stack_class(stack)));
                 /* The frame is as begin() left it, but for whose it is. */
                 frame->fiber = fiber_of_task(task);
+                frame->parker.task.stealable = stealable(frame->fiber);
                 enter(scheduler, frame);
         }
 }
 
-static void fiber_drop(struct task *task)
+static void drop_new(struct task *task)
 {
         fiber_finish(fiber_of_task(task), NULL, true);
 }
 
-const struct task_kind fiber_kind = { fiber_run, fiber_drop };
-
-void fiber_ready(struct frame *frame, bool in_handler)
+/* fibers_abandon() has taken them all. */
+static void drop_live(struct task *task)
 {
-        struct fib_scheduler *scheduler = frame->scheduler;
+        assert(!"a fiber that has begun is in a queue");
+}
 
-        /* A handler may have interrupted the owner in the middle of a push; and who readies
-         * itself must not be offered to peers before it has left its stack. */
-        if (in_handler || frame == frame_current())
-                scheduler_send(scheduler, &frame->fiber->task);
-        else
-                scheduler_give(scheduler, &frame->fiber->task);
+void fiber_set_kinds(struct group *group)
+{
+        static const struct task_kind begin_kind = { fiber_run, drop_new };
+        static const struct task_kind resume_kind = { fiber_run, drop_live };
+
+        group->kinds[TASK_BEGIN_FIBER] = &begin_kind;
+        group->kinds[TASK_RESUME_FIBER] = &resume_kind;
 }
 
 static struct frame *frame_of(struct parker *parker)
@@ -264,15 +254,19 @@ static struct frame *frame_of(struct parker *parker)
 
 static fib_value park(struct parker *parker, struct fib_perform *perform)
 {
-        struct frame *frame = frame_of(parker);
-
-        frame->perform = perform;
-        return leave(frame);
+        parker->perform = perform;
+        return leave(frame_of(parker));
 }
 
 static void resume(struct parker *parker, bool in_handler)
 {
-        fiber_ready(frame_of(parker), in_handler);
+        struct fib_scheduler *current = in_handler ? NULL : scheduler_current();
+
+        /* Who readies itself must not be offered to peers before it has left its stack. */
+        if (parker->scheduler == current && current->running != parker)
+                scheduler_push(current, &parker->task);
+        else
+                scheduler_send(parker->scheduler, &parker->task);
 }
 
 static struct arm *arm_of_timer(struct timer *timer)
@@ -282,7 +276,7 @@ static struct arm *arm_of_timer(struct timer *timer)
 
 static void add_timer(struct parker *parker, struct timer *timer, int64_t expiry)
 {
-        struct fib_scheduler *scheduler = frame_of(parker)->scheduler;
+        struct fib_scheduler *scheduler = parker->scheduler;
 
         arm_of_timer(timer)->scheduler = scheduler;
         scheduler_add_timer(scheduler, timer, expiry);
@@ -295,7 +289,7 @@ static void cancel_timer(struct parker *parker, struct timer *timer)
 
 static int watch(struct parker *parker, struct watch *watch)
 {
-        watch->scheduler = frame_of(parker)->scheduler;
+        watch->scheduler = parker->scheduler;
         return descriptor_watch(watch);
 }
 
@@ -304,7 +298,7 @@ static void forget(struct parker *parker, struct watch *watch)
         descriptor_forget(watch);
 }
 
-static const struct parker_ops fiber_ops = {
+const struct parker_ops fiber_parker_ops = {
         .park = park,
         .resume = resume,
         .add_timer = add_timer,

@@ -11,6 +11,7 @@
 #ifndef FIBER_FIBER_H
 #define FIBER_FIBER_H
 
+#include <string.h>
 #include <fibers/fiber.h>
 #include "fiber/stack.h"
 #include "op/condition.h"
@@ -22,24 +23,24 @@
 
 struct environment;
 
-enum fiber_state { FIBER_NEW, FIBER_LIVE, FIBER_DONE };
-
 struct fib_fiber {
-        struct task task;
-        uint8_t state; /* enum fiber_state; written by the thread it is on */
-        uint8_t stack_class;
-        bool migratable;
-        bool cancelled; /* DONE, but fn did not return */
-        union {
-                fib_fn *fn;          /* NEW */
-                struct frame *frame; /* LIVE */
-        };
+        struct task task; /* NEW: that begins it */
+        fib_fn *fn;
         void *arg;                       /* then what fn returned: read after `done` */
-        struct fib_condition done;       /* its count of references is the fiber's */
         struct environment *environment; /* parameter.c; touched by the fiber itself */
-        uint64_t id;
-        char *name; /* NULL: none */
+        uint64_t id : 48;
+        uint64_t stack_class : 8;
+        uint64_t migratable : 1;
+        uint64_t named : 1;        /* the name lies behind this structure */
+        uint64_t cancelled : 1;    /* DONE, but fn did not return */
+        struct fib_condition done; /* its count of references is the fiber's */
+        char name[];               /* if it is `named` */
 };
+
+_Static_assert(sizeof(struct fib_fiber) <= 64, "a million that have not begun fit into 64 MB");
+
+/* Kinds of tasks. */
+enum { TASK_BEGIN_FIBER = TASK_DELAYED_CALL + 1, TASK_RESUME_FIBER };
 
 /* How a suspended flow goes on; see fib_suspend(). */
 struct fib_continuation {
@@ -50,11 +51,10 @@ struct fib_continuation {
 /* At the top of a live fiber's stack. */
 struct frame {
         struct context context;
-        struct parker parker; /* what floor 3 sees of the fiber */
+        struct parker
+                parker; /* what floor 3 sees of the fiber; its scheduler: where it runs, or ran */
         struct fib_fiber *fiber;
-        struct fib_scheduler *scheduler; /* where it runs, or ran last */
         struct stack *stack;
-        struct fib_perform *perform; /* that it is parked in, or NULL */
         struct exception_state exceptions;
         struct fib_continuation continuation;
         bool queued;          /* abandon.c: it was in a queue */
@@ -81,11 +81,19 @@ struct worker {
         int timer_slack;                    /* the thread's, before */
 };
 
-extern const struct task_kind fiber_kind;
+/* Tells a group of these kinds. */
+void fiber_set_kinds(struct group *group);
 
+/* Of a task that begins a fiber. */
 static inline struct fib_fiber *fiber_of_task(struct task *task)
 {
         return container_of(task, struct fib_fiber, task);
+}
+
+/* Of a task that resumes one. */
+static inline struct frame *frame_of_task(struct task *task)
+{
+        return container_of(task, struct frame, parker.task);
 }
 
 /* The frame of the fiber that has this stack. */
@@ -99,22 +107,38 @@ static inline struct worker *worker_of(struct fib_scheduler *scheduler)
         return scheduler->worker;
 }
 
+extern HIDDEN const struct parker_ops fiber_parker_ops;
+
 /* The calling fiber's frame; NULL in a plain thread. */
-struct frame *frame_current(void);
+static inline struct frame *frame_current(void)
+{
+        struct fib_scheduler *scheduler = scheduler_current();
+        struct parker *parker = scheduler ? scheduler->running : NULL;
+
+        return likely(parker && parker->ops == &fiber_parker_ops)
+                       ? container_of(parker, struct frame, parker)
+                       : NULL;
+}
 
 /* Leaves the calling fiber for whatever is to run next; returns when its turn has come again, with
  * parker.value.  To be the last thing that its caller does (context_switch_last). */
 fib_value fiber_leave(struct frame *frame);
 
+/* The same where parker.value is `true`, in the register that returns a bool too. */
+bool fiber_leave_true(struct frame *frame) __asm__("fiber_leave") HIDDEN;
+
 /* The same by way of scheduler_run()'s stack, where after() is called with worker->left set: the
  * fiber is off its own by then. */
 fib_value fiber_leave_then(struct frame *frame, void (*after)(struct worker *worker));
 
-/* Makes a parked fiber runnable, from any thread; `in_handler`: async-signal-safe. */
-void fiber_ready(struct frame *frame, bool in_handler);
-
 /* Ends a fiber: tells who joins it, and gives up its own reference. */
 void fiber_finish(struct fib_fiber *fiber, void *result, bool cancelled);
+
+/* Of a handle. */
+static inline size_t fiber_size(const char *name)
+{
+        return sizeof(struct fib_fiber) + (name ? strlen(name) + 1 : 0);
+}
 
 /* Makes a fiber that inherits the caller's parameters.  Return: NULL without memory. */
 struct fib_fiber *fiber_new(fib_fn *fn, void *arg, const fib_spawn_options *options,

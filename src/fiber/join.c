@@ -7,6 +7,11 @@
 #include "fiber/parameter.h"
 #include "op/perform.h"
 
+static void fiber_free(struct fib_fiber *fiber)
+{
+        pool_free(fiber, fiber->named ? fiber_size(fiber->name) : sizeof(*fiber));
+}
+
 void fib_fiber_unref(fib_fiber *fiber)
 {
         if (!fiber)
@@ -15,8 +20,7 @@ void fib_fiber_unref(fib_fiber *fiber)
         if (atomic_load_explicit(&fiber->done.refs, memory_order_acquire) != 1 &&
             atomic_fetch_sub_explicit(&fiber->done.refs, 1, memory_order_acq_rel) != 1)
                 return;
-        free(fiber->name);
-        pool_free(fiber, sizeof(*fiber));
+        fiber_free(fiber);
 }
 
 fib_fiber *fib_fiber_ref(fib_fiber *fiber)
@@ -34,7 +38,6 @@ void fiber_finish(struct fib_fiber *fiber, void *result, bool cancelled)
         }
         fiber->arg = result;
         fiber->cancelled = cancelled;
-        fiber->state = FIBER_DONE;
         /* Who might join it has a reference. */
         if (atomic_load_explicit(&fiber->done.refs, memory_order_acquire) > 1)
                 condition_signal(&fiber->done, false);

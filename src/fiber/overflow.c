@@ -43,7 +43,7 @@ static void report(const struct fib_fiber *fiber)
         ssize_t r;
 
         to = append_number(to, end, fiber->id);
-        if (fiber->name) {
+        if (fiber->named) {
                 to = append(to, end, " '");
                 to = append(to, end, fiber->name);
                 to = append(to, end, "'");

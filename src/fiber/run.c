@@ -216,6 +216,7 @@ static int run_alone(struct run *run, unsigned parallelism)
         r = group_new(parallelism, &run->group);
         if (r < 0)
                 return r;
+        fiber_set_kinds(run->group);
         run->group->stack_class = (uint8_t)stack_class_of(FIB_STACK_DEFAULT);
         set_fiber_options(run);
         if (run->seed)

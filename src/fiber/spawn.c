@@ -27,35 +27,30 @@ static uint64_t new_id(void)
 struct fib_fiber *fiber_new(fib_fn *fn, void *arg, const fib_spawn_options *options,
                             struct group *group)
 {
-        struct fib_fiber *fiber = pool_alloc(sizeof(*fiber));
+        const char *name = options ? options->name : NULL;
+        struct fib_fiber *fiber = pool_alloc(fiber_size(name));
 
         if (!fiber)
                 return NULL;
         *fiber = (struct fib_fiber){
-                .task = { .kind = &fiber_kind, .stealable = TASK_FREE },
-                .state = FIBER_NEW,
+                .task = { .kind = TASK_BEGIN_FIBER, .stealable = TASK_FREE },
                 .stack_class = group->stack_class,
                 .migratable = group->migratable,
                 .fn = fn,
                 .arg = arg,
+                .environment = environment_inherit(),
+                .id = new_id(),
         };
         condition_init(&fiber->done);
-        fiber->id = new_id();
-        if (!options) {
-                fiber->environment = environment_inherit();
+        if (!options)
                 return fiber;
-        }
         if (options->stack_size)
-                fiber->stack_class = (uint8_t)stack_class_of(options->stack_size);
+                fiber->stack_class = (unsigned)stack_class_of(options->stack_size);
         fiber->migratable |= options->migratable;
-        if (options->name) {
-                fiber->name = strdup(options->name);
-                if (!fiber->name) {
-                        pool_free(fiber, sizeof(*fiber));
-                        return NULL;
-                }
+        if (name) {
+                fiber->named = true;
+                strcpy(fiber->name, name);
         }
-        fiber->environment = environment_inherit();
         return fiber;
 }
 
@@ -95,7 +90,7 @@ fib_fiber *fib_self(void)
 
 const char *fib_fiber_name(const fib_fiber *fiber)
 {
-        return fiber && fiber->name ? fiber->name : "";
+        return fiber && fiber->named ? fiber->name : "";
 }
 
 uint64_t fib_fiber_id(const fib_fiber *fiber)

@@ -12,12 +12,8 @@ static void push_left(struct worker *worker)
 {
         struct frame *frame = worker->left;
 
-        scheduler_push(frame->scheduler, &frame->fiber->task);
+        scheduler_push(frame->parker.scheduler, &frame->parker.task);
 }
-
-/* The value that fiber_leave() gives here is `true`, in the register that returns a bool too: so
- * the yield ends in it, and nothing is left to return through. */
-bool fiber_leave_true(struct frame *frame) __asm__("fiber_leave");
 
 bool fib_yield(void)
 {
@@ -27,13 +23,14 @@ bool fib_yield(void)
                 sched_yield();
                 return false;
         }
-        if (frame->fiber->migratable) {
+        frame->parker.perform = NULL;
+        if (frame->parker.task.stealable) {
                 /* A peer may take it as soon as it is pushed: off the stack first. */
                 fiber_leave_then(frame, push_left);
                 return true;
         }
         frame->parker.value = fib_num(true);
-        scheduler_push(frame->scheduler, &frame->fiber->task);
+        scheduler_push(frame->parker.scheduler, &frame->parker.task);
         return fiber_leave_true(frame);
 }
 
@@ -49,14 +46,14 @@ int fib_sleep(int64_t ns)
 static void resume_fiber(fib_continuation *continuation, fib_value value)
 {
         continuation->value = value;
-        fiber_ready(container_of(continuation, struct frame, continuation), false);
+        parker_resume(&container_of(continuation, struct frame, continuation)->parker, false);
 }
 
 static void call_after(struct worker *worker)
 {
         struct frame *frame = worker->left;
 
-        worker->after_suspend(frame->scheduler, &frame->continuation, worker->after_arg);
+        worker->after_suspend(frame->parker.scheduler, &frame->continuation, worker->after_arg);
 }
 
 /* A plain thread's, on its stack. */
@@ -72,7 +69,7 @@ static void resume_thread(fib_continuation *continuation, fib_value value)
                          ->thread.parker;
 
         continuation->value = value;
-        parker->ops->resume(parker, false);
+        parker_resume(parker, false);
 }
 
 static fib_value suspend_thread(fib_after_suspend_fn *after, void *arg)
@@ -96,7 +93,8 @@ fib_value fib_suspend(fib_after_suspend_fn *after, void *arg)
                 return fib_num(0);
         if (!frame)
                 return suspend_thread(after, arg);
-        worker = worker_of(frame->scheduler);
+        worker = worker_of(frame->parker.scheduler);
+        frame->parker.perform = NULL;
         frame->continuation.resume = resume_fiber;
         worker->after_suspend = after;
         worker->after_arg = arg;

@@ -58,6 +58,7 @@ int fib_scheduler_new(unsigned parallelism, fib_scheduler **ret)
         r = group_new(parallelism ? parallelism : 1, &group);
         if (r < 0)
                 return r;
+        fiber_set_kinds(group);
         group->stack_class = (uint8_t)stack_class_of(FIB_STACK_DEFAULT);
         *ret = &group->schedulers[0];
         return 0;

@@ -18,8 +18,7 @@ struct parker_ops {
          * Return: parker->value, so that a direct call can end in this one. */
         fib_value (*park)(struct parker *parker, struct fib_perform *perform);
 
-        /* From any thread.  The parker may be gone when it returns.  With `in_handler` it is
-         * async-signal-safe. */
+        /* What parker_resume() does, unless that is a push in the parker's own thread. */
         void (*resume)(struct parker *parker, bool in_handler);
 
         /* A timer for this performer, and its withdrawal if it has not been fired. */
@@ -32,11 +31,29 @@ struct parker_ops {
 };
 
 struct parker {
+        struct task task;                /* that goes on with it */
+        struct fib_scheduler *scheduler; /* whose task that is; NULL: there is none */
+        fib_value value;                 /* of what was done; written before parker_resume() */
+        struct fib_perform *perform;     /* that it is parked in; NULL: in none */
         const struct parker_ops *ops;
         struct direct *direct;  /* perform.h: for direct calls; NULL: use the stack */
-        fib_value value;        /* of what was done; written before resume() */
         struct general *owning; /* perform.c: performs that own memory, the innermost first */
 };
+
+/* Ends one park().  From any thread; the parker may be gone when it returns.  With `in_handler`
+ * it is async-signal-safe. */
+static ALWAYS_INLINE void parker_resume(struct parker *parker, bool in_handler)
+{
+        struct fib_scheduler *scheduler = parker->scheduler;
+
+        /* A handler may have interrupted the owner in the middle of a push; and a task that peers
+         * may take needs more care. */
+        if (likely(scheduler && scheduler == scheduler_current() && !in_handler &&
+                   !parker->task.stealable))
+                scheduler_push(scheduler, &parker->task);
+        else
+                parker->ops->resume(parker, in_handler);
+}
 
 struct parker **parker_thread_slot(void);
 

@@ -109,7 +109,7 @@ static inline void perform_wake(struct fib_perform *perform, fib_waiter *winner,
 
         perform->winner = winner;
         parker->value = winner->value;
-        parker->ops->resume(parker, in_handler);
+        parker_resume(parker, in_handler);
 }
 
 /* Before parking: did somebody skip this perform since it was claimed (condition.c)? */

@@ -38,7 +38,7 @@ static void call_run(struct task *task, struct fib_scheduler *scheduler)
         call.fn(call.arg);
 }
 
-static const struct task_kind call_kind = { call_run, call_free };
+const struct task_kind call_kind = { call_run, call_free };
 
 static void delayed_free(struct task *task)
 {
@@ -53,7 +53,7 @@ static void delayed_run(struct task *task, struct fib_scheduler *scheduler)
         call.fn(call.arg);
 }
 
-static const struct task_kind delayed_kind = { delayed_run, delayed_free };
+const struct task_kind call_delayed_kind = { delayed_run, delayed_free };
 
 int fib_schedule_task(fib_scheduler *scheduler, fib_task_fn *fn, void *arg)
 {
@@ -64,7 +64,7 @@ int fib_schedule_task(fib_scheduler *scheduler, fib_task_fn *fn, void *arg)
         call = pool_alloc(sizeof(*call));
         if (!call)
                 return -ENOMEM;
-        *call = (struct call){ { .kind = &call_kind, .stealable = TASK_FREE }, fn, arg };
+        *call = (struct call){ { .kind = TASK_CALL, .stealable = TASK_FREE }, fn, arg };
         scheduler_give(scheduler, &call->task);
         return 0;
 }
@@ -76,7 +76,7 @@ static struct delayed_call *delayed_new(fib_scheduler *scheduler, fib_task_fn *f
         if (!delayed)
                 return NULL;
         *delayed = (struct delayed_call){
-                .call = { { .kind = &delayed_kind, .stealable = TASK_FREE }, fn, arg },
+                .call = { { .kind = TASK_DELAYED_CALL, .stealable = TASK_FREE }, fn, arg },
                 .scheduler = scheduler,
         };
         spinlock_acquire(&scheduler->calls_lock);

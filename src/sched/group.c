@@ -24,6 +24,7 @@ static int scheduler_init(struct group *group, unsigned index)
 
         scheduler->group = group;
         scheduler->index = index;
+        scheduler->shares = group->count > 1;
         scheduler->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
         scheduler->spin_ns = SCHEDULER_SPIN_NS;
         random_init(&scheduler->random, scheduler->id);
@@ -58,6 +59,8 @@ int group_new(unsigned count, struct group **ret)
         memset(group, 0, size);
         group->count = count;
         group->crowded = count > (unsigned)processors() || processors() == 1;
+        group->kinds[TASK_CALL] = &call_kind;
+        group->kinds[TASK_DELAYED_CALL] = &call_delayed_kind;
         pthread_mutex_init(&group->lock, NULL);
         for (i = 0; i < count; i++) {
                 r = scheduler_init(group, i);
@@ -93,8 +96,7 @@ struct queue group_collect(struct group *group)
                 struct queue received = inbox_take(&scheduler->inbox);
                 struct task *task;
 
-                queue_splice(&all, &scheduler->current);
-                queue_splice(&all, &scheduler->next);
+                queue_splice(&all, &scheduler->queue);
                 while ((task = deque_take(&scheduler->ready)))
                         queue_push(&all, &task->link);
                 queue_splice(&all, &received);
@@ -116,7 +118,7 @@ void group_free(struct group *group)
         }
         queue = group_collect(group);
         while ((link = queue_pop(&queue)))
-                task_of_link(link)->kind->drop(task_of_link(link));
+                group->kinds[task_of_link(link)->kind]->drop(task_of_link(link));
         for (unsigned i = 0; i < group->count; i++)
                 scheduler_close(&group->schedulers[i]);
         pthread_mutex_destroy(&group->lock);
@@ -125,10 +127,15 @@ void group_free(struct group *group)
 
 void group_stop(struct group *group)
 {
+        struct fib_scheduler *current = scheduler_current();
+
         /* Before the look at `asleep` in scheduler_wake; pairs with the look in go_to_sleep. */
         atomic_store_explicit(&group->stop, true, memory_order_seq_cst);
         for (unsigned i = 0; i < group->count; i++)
                 scheduler_wake(&group->schedulers[i]);
+        /* The caller's own, if it is one of them, ends now and not at the end of its credit. */
+        if (current && current->group == group)
+                current->credit = 0;
 }
 
 bool group_quiet(struct group *group)
@@ -138,7 +145,7 @@ bool group_quiet(struct group *group)
         for (unsigned i = 0; i < group->count; i++) {
                 struct fib_scheduler *scheduler = &group->schedulers[i];
 
-                /* The owners of `current` and `next` are idle, so these are empty. */
+                /* The owners of the queues are idle, so these are empty. */
                 if (!inbox_empty(&scheduler->inbox) || deque_length(&scheduler->ready) ||
                     timers_next(&scheduler->timers) != CLOCK_NEVER)
                         return false;

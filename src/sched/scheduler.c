@@ -26,20 +26,15 @@ struct fib_scheduler *scheduler_current(void)
 }
 #endif
 
-void scheduler_push(struct fib_scheduler *scheduler, struct task *task)
+void scheduler_push_ready(struct fib_scheduler *scheduler, struct task *task)
 {
-        if (unlikely(scheduler->group->seeded)) {
-                queue_push(&scheduler->current, &task->link);
-                scheduler->group->runnable++;
+        if (deque_push(&scheduler->ready, task)) {
+                scheduler_offer(scheduler);
                 return;
         }
-        if (task->stealable && deque_push(&scheduler->ready, task)) {
-                if (scheduler->group->count > 1)
-                        scheduler_offer(scheduler);
-                return;
-        }
+        /* No memory for that: then nobody else may take it. */
         task->after = (uint32_t)deque_pushed(&scheduler->ready);
-        queue_push(&scheduler->next, &task->link);
+        queue_push(&scheduler->queue, &task->link);
 }
 
 bool scheduler_receive(struct fib_scheduler *scheduler)
@@ -55,46 +50,47 @@ bool scheduler_receive(struct fib_scheduler *scheduler)
         return true;
 }
 
-/* Whether position a of the deque comes before b, modulo 2^32. */
-static inline bool before(uint32_t a, uint32_t b)
+static size_t queue_length(const struct queue *queue)
 {
-        return (int32_t)(a - b) < 0;
+        size_t length = 0;
+
+        for (const struct link *link = queue->head; link; link = link->next)
+                length++;
+        return length;
 }
 
 /* Takes any one, each with the same chance.  Linear, as tests can bear. */
-static NOINLINE struct task *take_any(struct fib_scheduler *scheduler)
+static struct task *take_any(struct fib_scheduler *scheduler)
 {
-        struct link **at = &scheduler->current.head;
+        struct queue *queue = &scheduler->queue;
+        struct link **at = &queue->head;
         struct link *link, *before = NULL;
-        uint32_t skip;
+        size_t length = queue_length(queue);
 
-        if (!scheduler->current.head)
+        if (length == 0)
                 return NULL;
-        skip = random_below(&scheduler->random, (uint32_t)scheduler->group->runnable--);
-        for (; skip > 0; skip--) {
+        for (uint32_t skip = random_below(&scheduler->random, (uint32_t)length); skip > 0; skip--) {
                 before = *at;
                 at = &before->next;
         }
         link = *at;
         *at = link->next;
         if (!link->next)
-                scheduler->current.tail = before;
+                queue->tail = before;
         return task_of_link(link);
 }
 
-/* Takes the oldest task of the turn, wherever it lies. */
-static inline struct task *take(struct fib_scheduler *scheduler)
+/* Takes the oldest task, wherever it lies. */
+static struct task *take(struct fib_scheduler *scheduler)
 {
-        if (unlikely(scheduler->group->seeded))
-                return take_any(scheduler);
         for (;;) {
-                struct task *task = task_of_link(scheduler->current.head);
-                uint32_t limit = task ? task->after : scheduler->turn_end;
+                struct task *task = task_of_link(scheduler->queue.head);
+                uint32_t limit = task ? task->after : (uint32_t)deque_pushed(&scheduler->ready);
                 struct task *first;
 
-                if (likely(!before((uint32_t)deque_taken(&scheduler->ready), limit))) {
+                if (!scheduler_before((uint32_t)deque_taken(&scheduler->ready), limit)) {
                         if (task)
-                                queue_pop(&scheduler->current);
+                                queue_pop(&scheduler->queue);
                         return task;
                 }
                 first = deque_take(&scheduler->ready);
@@ -103,48 +99,50 @@ static inline struct task *take(struct fib_scheduler *scheduler)
         }
 }
 
-/* Return: whether a turn has begun; if not, scheduler_run() decides what comes next. */
-static inline bool begin_turn(struct fib_scheduler *scheduler)
+/* Sees to it that a seed's choice is from all there is, and that turns end. */
+static struct task *take_carefully(struct fib_scheduler *scheduler)
 {
-        scheduler_receive(scheduler);
-        if (unlikely(atomic_load_explicit(&scheduler->group->stop, memory_order_relaxed)))
-                return false;
-        if (scheduler->finished) {
-                if (!scheduler->between_turns)
-                        return false;
-                scheduler->between_turns = false;
+        scheduler->credit = 0;
+        if (--scheduler->budget < 0)
+                return NULL;
+        if (scheduler->group->seeded) {
+                scheduler_receive(scheduler);
+                return take_any(scheduler);
         }
-        if (unlikely(scheduler->group->seeded))
-                return scheduler->current.head;
-        if (!scheduler->next.head && !deque_length(&scheduler->ready))
-                return false;
-        scheduler->current = scheduler->next;
-        scheduler->next.head = NULL;
-        scheduler->turn_end = (uint32_t)deque_pushed(&scheduler->ready);
-        return true;
+        if (scheduler->turn_left == 0)
+                return NULL;
+        scheduler->turn_left--;
+        return take(scheduler);
 }
 
-struct task *scheduler_next(struct fib_scheduler *scheduler)
+struct task *scheduler_next_slowly(struct fib_scheduler *scheduler)
 {
         struct task *task;
 
-        if (unlikely(--scheduler->credit < 0))
+        if (unlikely(atomic_load_explicit(&scheduler->group->stop, memory_order_relaxed)))
                 return NULL;
-        while (!(task = take(scheduler))) {
-                if (!begin_turn(scheduler))
+        if (scheduler->careful) {
+                task = take_carefully(scheduler);
+        } else {
+                if (scheduler->credit < 0)
                         return NULL;
+                scheduler_receive(scheduler);
+                task = take(scheduler);
         }
-        atomic_store_explicit(&scheduler->runcount,
-                              atomic_load_explicit(&scheduler->runcount, memory_order_relaxed) + 1,
-                              memory_order_relaxed);
-        return task;
+        return task ? scheduler_count(scheduler, task) : NULL;
+}
+
+static int *credit_of(struct fib_scheduler *scheduler)
+{
+        return scheduler->careful ? &scheduler->budget : &scheduler->credit;
 }
 
 /* Sets the credit so that the tasks to come take about LOOK_EVERY_NS, if they are like those
  * that were run since the last look. */
 static void renew_credit(struct fib_scheduler *scheduler, int64_t now)
 {
-        int64_t ran = scheduler->last_credit - (scheduler->credit > 0 ? scheduler->credit : 0);
+        int *left = credit_of(scheduler);
+        int64_t ran = scheduler->last_credit - (*left > 0 ? *left : 0);
         int64_t took = now - scheduler->last_look;
         int64_t credit = took > 0 ? ran * LOOK_EVERY_NS / took : LOOK_EVERY_TASKS;
 
@@ -152,7 +150,7 @@ static void renew_credit(struct fib_scheduler *scheduler, int64_t now)
                 credit = 1;
         if (credit > LOOK_EVERY_TASKS)
                 credit = LOOK_EVERY_TASKS;
-        scheduler->credit = scheduler->last_credit = (int)credit;
+        *left = scheduler->last_credit = (int)credit;
         scheduler->last_look = now;
 }
 
@@ -198,26 +196,37 @@ void scheduler_add_timer(struct fib_scheduler *scheduler, struct timer *timer, i
                 scheduler_wake(scheduler);
 }
 
+/* Asks whether to go on, and begins a turn.  Return: false when it is to end. */
+static bool begin_turn(struct fib_scheduler *scheduler)
+{
+        if (!scheduler->finished || scheduler->turn_left > 0)
+                return true;
+        if (scheduler->finished(scheduler->finished_arg))
+                return false;
+        scheduler_receive(scheduler);
+        scheduler->turn_left = queue_length(&scheduler->queue) + deque_length(&scheduler->ready);
+        return true;
+}
+
 /* One step of the loop.  Return: false when it is to end. */
 static bool step(struct fib_scheduler *scheduler)
 {
         struct task *task = scheduler_next(scheduler);
 
         if (task) {
-                task->kind->run(task, scheduler);
-                return true;
-        }
-        if (scheduler->credit < 0) {
-                scheduler_poll(scheduler);
+                scheduler_run_task(scheduler, task);
                 return true;
         }
         if (atomic_load_explicit(&scheduler->group->stop, memory_order_relaxed))
                 return false;
-        if (scheduler->finished) {
-                if (scheduler->finished(scheduler->finished_arg))
-                        return false;
-                scheduler->between_turns = true;
+        if (*credit_of(scheduler) < 0) {
+                scheduler_poll(scheduler);
+                return true;
         }
+        if (!scheduler_has_work(scheduler))
+                scheduler->turn_left = 0; /* a peer took the rest */
+        if (!begin_turn(scheduler))
+                return false;
         if (!scheduler_has_work(scheduler))
                 scheduler_idle(scheduler);
         return true;
@@ -256,7 +265,9 @@ void scheduler_run(struct fib_scheduler *scheduler, bool (*finished)(void *arg),
 {
         scheduler->finished = finished;
         scheduler->finished_arg = arg;
-        scheduler->between_turns = false;
+        scheduler->turn_left = 0;
+        scheduler->careful = finished || scheduler->group->seeded;
+        scheduler->credit = scheduler->budget = scheduler->last_credit = 0;
         scheduler->last_look = clock_now();
         while (step(scheduler)) {
                 /* all is in the step */

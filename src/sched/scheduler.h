@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* scheduler.h - runs tasks in turns; the inside of a scheduler, for this floor and those above.
  *
- * A turn takes all tasks that are there, runs each once, and looks at descriptors and timers
- * now and then.  Tasks lie in four places:
+ * A turn runs each task that is there once.  Tasks lie in three places:
  *
- *   current   what is left of this turn            owner only, no atomics
- *   next      tasks for the next turn              owner only, no atomics
+ *   queue     tasks that only the owner runs       owner only, no atomics
  *   ready     tasks that peers may take instead    stealing deque: the owner pushes
  *   inbox     tasks from other threads             any thread pushes
  *
- * Together, current, next and ready are one queue, first in, first out: a task in `next`
- * remembers in `after` how many tasks had been pushed to `ready` before it, and `turn_end` says
- * so of the turn (modulo 2^32).
+ * Together, queue and ready are first in, first out: a task in the queue remembers in `after` how
+ * many tasks had been pushed to `ready` before it (modulo 2^32).  So turns need not be told from
+ * each other, unless somebody wants to be asked between them.  Descriptors and timers are looked
+ * at when the credit is used up, a number of tasks that take some twenty microseconds.
  *
  * Schedulers made together are a group: the peer set.  Steps, not a closed loop: an embedder
  * may call scheduler_next(), scheduler_poll() and scheduler_idle() from a loop of its own. */
@@ -36,19 +35,20 @@ struct epoll_event;
 
 struct fib_scheduler {
         /* Touched by the thread that runs it only. */
-        struct queue current;
-        struct queue next;
-        uint32_t turn_end;
-        int credit;      /* tasks until descriptors and timers are looked at */
+        struct queue queue;
+        void *running;   /* floor 3's: who performs in this thread; NULL: nobody */
+        void *worker;    /* floor 4's */
+        int credit;      /* tasks until descriptors and timers are looked at; `careful`: 0 */
+        bool careful;    /* there is a seed, or finished(): scheduler_next_slowly() for each task */
+        bool shares;     /* it has peers */
+        int budget;      /* `careful`: what the credit would be */
         int last_credit; /* what that was at the last look */
         int64_t last_look;
         int64_t spin_ns; /* how long it pays to watch the inbox before sleeping */
         struct random random;
-        bool (*finished)(void *arg); /* asked each turn; may be NULL */
+        bool (*finished)(void *arg); /* asked before each turn; may be NULL */
         void *finished_arg;
-        bool between_turns; /* finished() has been asked for the turn to come */
-        void *running;      /* floor 3's: who performs in this thread; NULL: nobody */
-        void *worker;       /* floor 4's */
+        size_t turn_left; /* tasks until it is asked again */
 
         /* Never changed while it can be reached. */
         struct group *group;
@@ -93,18 +93,19 @@ struct group {
         int64_t (*quiescent)(void *arg);
         void *quiescent_arg;
 
+        const struct task_kind *kinds[TASK_KINDS];
         uint8_t stack_class; /* floor 4's: what its fibers are like */
         bool migratable;
 
         /* group_seed(); there is one scheduler then, whose thread's these are. */
         bool seeded;
         int64_t virtual_now;
-        size_t runnable; /* tasks in `current` */
 
         struct fib_scheduler schedulers[];
 };
 
-/* Allocates a group with its descriptors.  Fails: -EINVAL, -ENOMEM, -EMFILE, -ENFILE. */
+/* Allocates a group with its descriptors; `kinds` of tasks besides calls are the caller's to set.
+ * Fails: -EINVAL, -ENOMEM, -EMFILE, -ENFILE. */
 int group_new(unsigned count, struct group **ret);
 
 /* Makes a group of one deterministic: the next task is any of those that are runnable, chosen by
@@ -155,8 +156,19 @@ void scheduler_detach(struct fib_scheduler *scheduler);
 /* Runs it, attached, until finished(arg), which may be NULL, or group_stop(). */
 void scheduler_run(struct fib_scheduler *scheduler, bool (*finished)(void *arg), void *arg);
 
+/* A push where peers may take it. */
+void scheduler_push_ready(struct fib_scheduler *scheduler, struct task *task);
+
 /* Gives it a task from its own thread.  Nothing can fail. */
-void scheduler_push(struct fib_scheduler *scheduler, struct task *task);
+static ALWAYS_INLINE void scheduler_push(struct fib_scheduler *scheduler, struct task *task)
+{
+        if (task->stealable && scheduler->shares) {
+                scheduler_push_ready(scheduler, task);
+                return;
+        }
+        task->after = (uint32_t)deque_pushed(&scheduler->ready);
+        queue_push(&scheduler->queue, &task->link);
+}
 
 /* The same from any other thread, or from a signal handler; wakes it. */
 void scheduler_send(struct fib_scheduler *scheduler, struct task *task);
@@ -170,8 +182,41 @@ static inline void scheduler_give(struct fib_scheduler *scheduler, struct task *
                 scheduler_send(scheduler, task);
 }
 
+/* Whether position a of the deque comes before b, modulo 2^32. */
+static inline bool scheduler_before(uint32_t a, uint32_t b)
+{
+        return (int32_t)(a - b) < 0;
+}
+
+/* Counts a task that is about to be run. */
+static ALWAYS_INLINE struct task *scheduler_count(struct fib_scheduler *scheduler,
+                                                  struct task *task)
+{
+        atomic_store_explicit(&scheduler->runcount,
+                              atomic_load_explicit(&scheduler->runcount, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+        return task;
+}
+
+/* The same as scheduler_next(), when it is not just the queue's first task. */
+struct task *scheduler_next_slowly(struct fib_scheduler *scheduler);
+
 /* The next task to run, on whatever stack the caller is; NULL: go back to scheduler_run(). */
-struct task *scheduler_next(struct fib_scheduler *scheduler);
+static ALWAYS_INLINE struct task *scheduler_next(struct fib_scheduler *scheduler)
+{
+        struct task *task = task_of_link(scheduler->queue.head);
+
+        if (unlikely(--scheduler->credit < 0 || !task || !inbox_empty(&scheduler->inbox) ||
+                     scheduler_before((uint32_t)deque_taken(&scheduler->ready), task->after)))
+                return scheduler_next_slowly(scheduler);
+        queue_pop(&scheduler->queue);
+        return scheduler_count(scheduler, task);
+}
+
+static inline void scheduler_run_task(struct fib_scheduler *scheduler, struct task *task)
+{
+        scheduler->group->kinds[task->kind]->run(task, scheduler);
+}
 
 /* Looks at timers and descriptors, without sleeping. */
 void scheduler_poll(struct fib_scheduler *scheduler);
@@ -203,7 +248,7 @@ void scheduler_add_timer(struct fib_scheduler *scheduler, struct timer *timer, i
 
 static inline bool scheduler_has_work(struct fib_scheduler *scheduler)
 {
-        return scheduler->current.head || scheduler->next.head || deque_length(&scheduler->ready) ||
+        return scheduler->queue.head || deque_length(&scheduler->ready) ||
                !inbox_empty(&scheduler->inbox);
 }
 

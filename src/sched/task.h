@@ -15,6 +15,13 @@
 struct fib_scheduler;
 struct task;
 
+/* A task names its kind by a number, which takes one byte; group->kinds knows what it means. */
+enum {
+        TASK_CALL,         /* call.c */
+        TASK_DELAYED_CALL, /* call.c */
+        TASK_KINDS = 8     /* how many there may be; the others belong to who makes the group */
+};
+
 struct task_kind {
         /* Runs it, in the scheduler's thread. */
         void (*run)(struct task *task, struct fib_scheduler *scheduler);
@@ -31,8 +38,8 @@ enum task_stealable {
 
 struct task {
         struct link link; /* whichever queue it is in */
-        const struct task_kind *kind;
-        uint32_t after;    /* the scheduler's own; see scheduler.h */
+        uint32_t after;   /* the scheduler's own; see scheduler.h */
+        uint8_t kind;
         uint8_t stealable; /* enum task_stealable; its object changes this */
 };
 
