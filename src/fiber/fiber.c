@@ -148,26 +148,39 @@ fib_value fiber_leave_then(struct frame *self, void (*after)(struct worker *work
         return switch_to_worker(scheduler, self, false);
 }
 
-static ALWAYS_INLINE fib_value leave(struct frame *self)
+/* The same as leave().  `task`: the next one; NULL: not known yet. */
+static NOINLINE fib_value leave_slowly(struct frame *self, struct task *task)
 {
         struct fib_scheduler *scheduler = self->parker.scheduler;
         struct frame *next;
-        struct task *task;
 
-        /* It may be in the inbox already, which scheduler_next() empties, and then a peer may take
+        /* It may be in the inbox already, which the scheduler empties, and then a peer may take
          * it: off its stack first. */
-        if (unlikely(self->parker.task.stealable))
+        if (self->parker.task.stealable)
                 return switch_to_worker(scheduler, self, false);
-        task = scheduler_next(scheduler);
-        if (unlikely(task == &self->parker.task))
+        if (!task)
+                task = scheduler_next_slowly(scheduler);
+        if (task == &self->parker.task)
                 return self->parker.value;
-        if (likely(task)) {
-                next = frame_for(scheduler, task);
-                if (likely(next))
-                        return switch_to_fiber(scheduler, self, next, false);
-        }
+        next = task ? frame_for(scheduler, task) : NULL;
+        if (next)
+                return switch_to_fiber(scheduler, self, next, false);
         worker_of(scheduler)->handoff = task;
         return switch_to_worker(scheduler, self, false);
+}
+
+/* Without a call in between, so that nothing is saved but by the switch. */
+static ALWAYS_INLINE fib_value leave(struct frame *self)
+{
+        struct fib_scheduler *scheduler = self->parker.scheduler;
+        struct task *task = NULL;
+
+        if (likely(!self->parker.task.stealable)) {
+                task = scheduler_next_quickly(scheduler);
+                if (likely(task && task->kind == TASK_RESUME_FIBER && task != &self->parker.task))
+                        return switch_to_fiber(scheduler, self, frame_of_task(task), false);
+        }
+        return leave_slowly(self, task);
 }
 
 fib_value fiber_leave(struct frame *self)

@@ -30,7 +30,7 @@ bool fib_yield(void)
                 return true;
         }
         frame->parker.value = fib_num(true);
-        scheduler_push(frame->parker.scheduler, &frame->parker.task);
+        scheduler_push_last(frame->parker.scheduler, &frame->parker.task);
         return fiber_leave_true(frame);
 }
 

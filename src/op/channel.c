@@ -9,8 +9,8 @@
  * Both queues are non-empty only while one holds waiters of a single choice that both puts and
  * gets, or waiters whose performer is done already and about to withdraw them. */
 #include <assert.h>
+#include "base/biased-lock.h"
 #include "base/pool.h"
-#include "base/spinlock.h"
 #include "op/perform.h"
 #include "op/waitq.h"
 #include <fibers/channel.h>
@@ -18,7 +18,7 @@
 enum side { PUT, GET };
 
 struct fib_channel {
-        struct spinlock lock;
+        struct biased_lock lock;
         atomic_uint refs;
         struct waitq waiting[2]; /* by side; under the lock */
 };
@@ -35,7 +35,7 @@ fib_channel *fib_channel_new(void)
 
         if (!channel)
                 return NULL;
-        atomic_init(&channel->lock.held, 0);
+        biased_lock_init(&channel->lock);
         atomic_init(&channel->refs, 1);
         atomic_init(&channel->waiting[PUT].first, NULL);
         atomic_init(&channel->waiting[GET].first, NULL);
@@ -61,25 +61,26 @@ void fib_channel_unref(fib_channel *channel)
 }
 
 /* Moves the message between the two who meet, and takes the one who waited off its queue.
- * `mine`: where the caller's message is, or is wanted. */
-static void pass(fib_channel *channel, enum side side, fib_value *mine, fib_waiter *theirs)
+ * `mine`: the caller's message.  Return: what the caller gets. */
+static ALWAYS_INLINE fib_value pass(fib_channel *channel, enum side side, fib_value mine,
+                                    fib_waiter *theirs)
 {
         waitq_remove(&channel->waiting[!side], theirs);
-        if (side == PUT)
-                theirs->value = *mine;
-        else
-                *mine = theirs->value;
+        if (side == GET)
+                return theirs->value;
+        theirs->value = mine;
+        return mine;
 }
 
 /* Meets the first partner that is still waiting.  The caller is not published; it holds the
  * lock.  Return: the partner, to be woken without the lock; NULL: there is none. */
-static inline fib_waiter *meet(fib_channel *channel, enum side side, fib_value *mine)
+static fib_waiter *meet(fib_channel *channel, enum side side, fib_value *mine)
 {
         fib_waiter *theirs = waitq_first(&channel->waiting[!side]);
 
         for (; theirs; theirs = waitq_next(&channel->waiting[!side], theirs)) {
                 if (commit_sync(&theirs->perform->commit)) {
-                        pass(channel, side, mine, theirs);
+                        *mine = pass(channel, side, *mine, theirs);
                         return theirs;
                 }
         }
@@ -100,22 +101,31 @@ static fib_waiter *meet_claimed(fib_channel *channel, enum side side, fib_waiter
                 r = commit_pair(&mine->perform->commit, &theirs->perform->commit);
                 *done = r != -EAGAIN;
                 if (r == 0)
-                        pass(channel, side, &mine->value, theirs);
+                        mine->value = pass(channel, side, mine->value, theirs);
                 if (*done)
                         return r == 0 ? theirs : NULL;
         }
         return NULL;
 }
 
+static inline unsigned my_seat(void)
+{
+        const struct fib_scheduler *scheduler = scheduler_current();
+
+        return scheduler ? scheduler->seat : 0;
+}
+
 static int try_exchange(fib_channel *channel, enum side side, fib_value *value)
 {
+        unsigned seat = my_seat();
         fib_waiter *theirs;
+        bool entered;
 
         if (!waitq_first(&channel->waiting[!side]))
                 return -EAGAIN; /* a partner that comes right now comes later */
-        spinlock_acquire(&channel->lock);
+        entered = biased_lock_acquire(&channel->lock, seat);
         theirs = meet(channel, side, value);
-        spinlock_release(&channel->lock);
+        biased_lock_release(&channel->lock, seat, entered);
         if (!theirs)
                 return -EAGAIN;
         perform_wake(theirs->perform, theirs, false);
@@ -124,14 +134,15 @@ static int try_exchange(fib_channel *channel, enum side side, fib_value *value)
 
 static int block_exchange(fib_channel *channel, enum side side, fib_waiter *mine)
 {
+        unsigned seat = my_seat();
+        bool entered = biased_lock_acquire(&channel->lock, seat);
         fib_waiter *theirs;
         bool done = false;
 
-        spinlock_acquire(&channel->lock);
         theirs = meet_claimed(channel, side, mine, &done);
         if (!done)
                 waitq_append(&channel->waiting[side], mine);
-        spinlock_release(&channel->lock);
+        biased_lock_release(&channel->lock, seat, entered);
         if (theirs) {
                 perform_done_by_self(mine->perform, mine);
                 perform_wake(theirs->perform, theirs, false);
@@ -141,9 +152,11 @@ static int block_exchange(fib_channel *channel, enum side side, fib_waiter *mine
 
 static void cancel_exchange(fib_channel *channel, enum side side, fib_waiter *waiter)
 {
-        spinlock_acquire(&channel->lock);
+        unsigned seat = my_seat();
+        bool entered = biased_lock_acquire(&channel->lock, seat);
+
         waitq_remove(&channel->waiting[side], waiter);
-        spinlock_release(&channel->lock);
+        biased_lock_release(&channel->lock, seat, entered);
 }
 
 static int put_try(void *state, fib_value *ret)
@@ -222,7 +235,9 @@ fib_op *fib_get_op(fib_channel *channel)
         return channel ? fib_op_new(&get_class, &exchange) : NULL;
 }
 
-static void wait_in(fib_channel *channel, enum side side, struct direct *direct, fib_value value)
+/* Joins those who wait; the lock is held. */
+static ALWAYS_INLINE void wait_in(fib_channel *channel, enum side side, struct direct *direct,
+                                  fib_value value)
 {
         struct exchange *exchange = (struct exchange *)direct->state;
         fib_waiter *waiter = &direct->arm.waiter;
@@ -233,41 +248,63 @@ static void wait_in(fib_channel *channel, enum side side, struct direct *direct,
         waiter->op_class = side == PUT ? &put_class : &get_class;
         waiter->value = value;
         waitq_append(&channel->waiting[side], waiter);
-        spinlock_release(&channel->lock);
 }
 
-/* The rest of a direct call in a plain thread; the lock is held. */
-static NOINLINE fib_value wait_in_thread(fib_channel *channel, enum side side, fib_value value)
+/* A direct call in which nobody may be met without some care: the lock is not biased to the
+ * caller, or the caller is no fiber. */
+static NOINLINE fib_value exchange_slowly(fib_channel *channel, enum side side, fib_value value)
 {
+        struct parker *parker = *parker_slot();
+        unsigned seat = my_seat();
+        bool entered = biased_lock_acquire(&channel->lock, seat);
+        fib_waiter *theirs = meet(channel, side, &value);
         struct thread_parker thread;
         struct direct direct;
 
+        if (theirs) {
+                biased_lock_release(&channel->lock, seat, entered);
+                perform_wake(theirs->perform, theirs, false);
+                return value;
+        }
+        if (parker && parker->direct) {
+                wait_in(channel, side, parker->direct, value);
+                biased_lock_release(&channel->lock, seat, entered);
+                return perform_park(&parker->direct->perform);
+        }
         perform_begin(&direct.perform, COMMIT_SOLO, &direct.arm, 1, &thread);
         direct_init(&direct, direct.perform.parker);
         wait_in(channel, side, &direct, value);
+        biased_lock_release(&channel->lock, seat, entered);
         value = perform_park(&direct.perform);
         perform_end(&direct.perform, &thread);
         return value;
 }
 
-/* A direct call: one look and, if nobody is there, one wait, under one lock. */
+/* A direct call: one look and, if nobody is there, one wait, under one lock.  Here for who owns
+ * the lock, and a partner in a direct call of its own: without a call in between. */
 static ALWAYS_INLINE fib_value exchange_now(fib_channel *channel, enum side side, fib_value value)
 {
-        struct parker *parker;
+        struct fib_scheduler *scheduler = scheduler_current();
+        struct parker *parker = scheduler ? scheduler->running : NULL;
         fib_waiter *theirs;
 
-        spinlock_acquire(&channel->lock);
-        theirs = meet(channel, side, &value);
-        if (theirs) {
-                spinlock_release(&channel->lock);
-                perform_wake(theirs->perform, theirs, false);
-                return value;
+        if (unlikely(!parker || !parker->direct ||
+                     !biased_lock_enter(&channel->lock, scheduler->seat)))
+                return exchange_slowly(channel, side, value);
+        theirs = waitq_first(&channel->waiting[!side]);
+        if (!theirs) {
+                wait_in(channel, side, parker->direct, value);
+                biased_lock_leave(scheduler->seat);
+                return perform_park(&parker->direct->perform);
         }
-        parker = *parker_slot();
-        if (unlikely(!parker || !parker->direct))
-                return wait_in_thread(channel, side, value);
-        wait_in(channel, side, parker->direct, value);
-        return perform_park(&parker->direct->perform);
+        if (unlikely(!commit_solo(&theirs->perform->commit))) {
+                biased_lock_leave(scheduler->seat);
+                return exchange_slowly(channel, side, value);
+        }
+        value = pass(channel, side, value, theirs);
+        biased_lock_leave(scheduler->seat);
+        perform_wake(theirs->perform, theirs, false);
+        return value;
 }
 
 void fib_put(fib_channel *channel, fib_value message)

@@ -55,15 +55,22 @@ static inline unsigned commit_move(struct commit *commit, unsigned to)
         return found;
 }
 
+/* Syncs one that is SOLO, under its queue's lock.  Return: whether it is. */
+static inline bool commit_solo(struct commit *commit)
+{
+        if (atomic_load_explicit(&commit->state, memory_order_relaxed) != COMMIT_SOLO)
+                return false;
+        /* For perform_abandon(), who has held the queue's lock since. */
+        atomic_store_explicit(&commit->state, COMMIT_SYNCHED, memory_order_relaxed);
+        return true;
+}
+
 /* Syncs a perform that is not the caller's.  Return: COMMIT_WAITING: done; COMMIT_CLAIMED: not
  * now; COMMIT_SYNCHED: somebody else did. */
 static inline unsigned commit_try(struct commit *commit)
 {
-        if (atomic_load_explicit(&commit->state, memory_order_relaxed) == COMMIT_SOLO) {
-                /* For perform_abandon(), who has held the queue's lock since. */
-                atomic_store_explicit(&commit->state, COMMIT_SYNCHED, memory_order_relaxed);
+        if (commit_solo(commit))
                 return COMMIT_WAITING;
-        }
         return commit_move(commit, COMMIT_SYNCHED);
 }
 

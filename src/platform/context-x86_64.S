@@ -28,20 +28,19 @@
         .globl  context_switch_last
         .hidden context_switch_last
         .type   context_switch_last, @function
-        .balign 16
+        .balign 64
 context_switch_last:
         .cfi_startproc
         popq    %rdx
         .cfi_adjust_cfa_offset -8
         .cfi_register %rip, %rdx
-        jmp     context_jump
         .cfi_endproc
         .size   context_switch_last, . - context_switch_last
+                                        /* and on into: */
 
         .globl  context_jump
         .hidden context_jump
         .type   context_jump, @function
-        .balign 64
 context_jump:                           /* rdi: from, rsi: to, rdx: where to continue from */
         .cfi_startproc
         .cfi_def_cfa %rsp, 0

@@ -29,6 +29,7 @@ static int scheduler_init(struct group *group, unsigned index)
         scheduler->spin_ns = SCHEDULER_SPIN_NS;
         random_init(&scheduler->random, scheduler->id);
         atomic_init(&scheduler->asleep_until, INT64_MIN);
+        atomic_init(&scheduler->seen_taken, UINT64_MAX);
         list_init(&scheduler->calls);
         timers_init(&scheduler->timers);
         if (!deque_init(&scheduler->ready))
@@ -96,6 +97,7 @@ struct queue group_collect(struct group *group)
                 struct queue received = inbox_take(&scheduler->inbox);
                 struct task *task;
 
+                queue_splice(&all, &scheduler->deep);
                 queue_splice(&all, &scheduler->queue);
                 while ((task = deque_take(&scheduler->ready)))
                         queue_push(&all, &task->link);

@@ -49,7 +49,7 @@ bool fib_scheduler_work_pending(fib_scheduler *scheduler)
         if (!scheduler)
                 return false;
         /* Another thread may only look at what is shared. */
-        if (scheduler == scheduler_current() && scheduler->queue.head)
+        if (scheduler == scheduler_current() && (scheduler->queue.head || scheduler->deep.head))
                 return true;
         return !inbox_empty(&scheduler->inbox) || deque_length(&scheduler->ready) ||
                timers_next(&scheduler->timers) != CLOCK_NEVER;

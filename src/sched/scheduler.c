@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <sys/epoll.h>
+#include "base/biased-lock.h"
 #include "platform/clock.h"
 #include "platform/thread-local.h"
 #include "sched/descriptor.h"
@@ -11,6 +12,10 @@
  * tasks at most: the clock is not read for each. */
 #define LOOK_EVERY_NS 20000
 #define LOOK_EVERY_TASKS 256
+
+/* See the top of scheduler.h. */
+#define SATURATED 1024
+#define FAIR_EVERY 64
 
 _Thread_local struct fib_scheduler *scheduler_of_thread;
 
@@ -33,8 +38,31 @@ void scheduler_push_ready(struct fib_scheduler *scheduler, struct task *task)
                 return;
         }
         /* No memory for that: then nobody else may take it. */
-        task->after = (uint32_t)deque_pushed(&scheduler->ready);
-        queue_push(&scheduler->queue, &task->link);
+        scheduler_push_last(scheduler, task);
+}
+
+/* Behind what the running task has given before: in the order in which it gave them. */
+void scheduler_push_deep(struct fib_scheduler *scheduler, struct task *task)
+{
+        struct queue *deep = &scheduler->deep;
+
+        if (!scheduler->running) {
+                scheduler_push_last(scheduler, task); /* an event, or another thread, gave it */
+                return;
+        }
+        scheduler->pushed++;
+        /* Before anything in `ready`. */
+        task->after = (uint32_t)deque_taken(&scheduler->ready);
+        if (!scheduler->place) {
+                task->link.next = deep->head;
+                deep->head = &task->link;
+        } else {
+                task->link.next = scheduler->place->next;
+                scheduler->place->next = &task->link;
+        }
+        if (!task->link.next)
+                deep->tail = &task->link;
+        scheduler->place = &task->link;
 }
 
 bool scheduler_receive(struct fib_scheduler *scheduler)
@@ -94,12 +122,26 @@ static struct task *take(struct fib_scheduler *scheduler)
                         return task;
                 }
                 first = deque_take(&scheduler->ready);
-                if (first)
+                if (first) {
+                        scheduler->pushed++;
                         return first;
+                }
         }
 }
 
-/* Sees to it that a seed's choice is from all there is, and that turns end. */
+static struct task *take_deep(struct fib_scheduler *scheduler)
+{
+        struct task *task = NULL;
+
+        scheduler->place = NULL;
+        if (++scheduler->fairness % FAIR_EVERY == 0)
+                task = take(scheduler);
+        if (!task)
+                task = task_of_link(queue_pop(&scheduler->deep));
+        return task ? task : take(scheduler);
+}
+
+/* Sees to it that a seed's choice is from all there is, that turns end, and to depth. */
 static struct task *take_carefully(struct fib_scheduler *scheduler)
 {
         scheduler->credit = 0;
@@ -108,6 +150,10 @@ static struct task *take_carefully(struct fib_scheduler *scheduler)
         if (scheduler->group->seeded) {
                 scheduler_receive(scheduler);
                 return take_any(scheduler);
+        }
+        if (scheduler->saturated) {
+                scheduler_receive(scheduler);
+                return take_deep(scheduler);
         }
         if (scheduler->turn_left == 0)
                 return NULL;
@@ -154,6 +200,25 @@ static void renew_credit(struct fib_scheduler *scheduler, int64_t now)
         scheduler->last_look = now;
 }
 
+/* Goes to depth first, or back. */
+static void look_at_depth(struct fib_scheduler *scheduler)
+{
+        uint32_t run = atomic_load_explicit(&scheduler->runcount, memory_order_relaxed);
+        uint64_t length = (scheduler->pushed - run) + deque_length(&scheduler->ready);
+
+        if (scheduler->saturated ==
+                    (length >= (scheduler->saturated ? SATURATED / 2 : SATURATED)) ||
+            scheduler->finished || scheduler->group->seeded)
+                return;
+        scheduler->careful = scheduler->saturated = !scheduler->saturated;
+        if (!scheduler->saturated) {
+                queue_splice(&scheduler->deep, &scheduler->queue);
+                scheduler->queue = scheduler->deep;
+                scheduler->deep.head = NULL;
+        }
+        scheduler->credit = scheduler->budget = 0;
+}
+
 static void fire(struct fib_scheduler *scheduler, int events, int64_t now)
 {
         poller_fire(scheduler, events);
@@ -166,6 +231,7 @@ void scheduler_poll(struct fib_scheduler *scheduler)
         int64_t now = scheduler_now(scheduler);
         int events = 0;
 
+        look_at_depth(scheduler);
         renew_credit(scheduler, now);
         if (atomic_load_explicit(&scheduler->watches, memory_order_relaxed))
                 events = poller_wait(scheduler, 0);
@@ -242,6 +308,7 @@ int scheduler_attach(struct fib_scheduler *scheduler)
         if (!atomic_compare_exchange_strong_explicit(&scheduler->running_now, &expected, true,
                                                      memory_order_acquire, memory_order_relaxed))
                 return -EBUSY;
+        scheduler->seat = seat_take();
         pthread_mutex_lock(&scheduler->group->lock);
         scheduler->thread = pthread_self();
         scheduler->attached = true;
@@ -254,6 +321,7 @@ int scheduler_attach(struct fib_scheduler *scheduler)
 void scheduler_detach(struct fib_scheduler *scheduler)
 {
         *current_slot() = NULL;
+        seat_give(scheduler->seat);
         pthread_mutex_lock(&scheduler->group->lock);
         scheduler->group->active--;
         scheduler->attached = false;

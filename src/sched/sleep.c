@@ -13,7 +13,13 @@
 #include "sched/scheduler.h"
 
 #define SPIN_LEAST_NS 2000
-#define STEAL_MOST 32
+#define STEAL_MOST 256
+
+/* What a peer will come to by itself in a moment is left to it: a fiber stays where it begins, and
+ * most often is about to talk to who spawned it.  (Taken at once: the sieve of 2,000 primes with
+ * two workers 1,030 ms instead of 110, get-or-timeout 2,660 ns instead of 130.) */
+#define STEAL_AT_ONCE 1024
+#define STEAL_AFTER_NS 50000
 
 /* Return: whether it slept. */
 static bool wake(struct fib_scheduler *scheduler)
@@ -66,12 +72,31 @@ void scheduler_send(struct fib_scheduler *scheduler, struct task *task)
                 atomic_fetch_sub_explicit(&scheduler->visitors, 1, memory_order_release);
 }
 
+/* Whether a peer has much, or has not taken any of it for a while. */
+static bool is_behind(struct fib_scheduler *peer)
+{
+        uint64_t taken = deque_taken(&peer->ready);
+        int64_t now;
+
+        if (deque_length(&peer->ready) >= STEAL_AT_ONCE)
+                return true;
+        now = clock_now();
+        if (atomic_load_explicit(&peer->seen_taken, memory_order_relaxed) != taken) {
+                atomic_store_explicit(&peer->seen_at, now, memory_order_relaxed);
+                atomic_store_explicit(&peer->seen_taken, taken, memory_order_relaxed);
+                return false;
+        }
+        return now - atomic_load_explicit(&peer->seen_at, memory_order_relaxed) >= STEAL_AFTER_NS;
+}
+
 /* Takes up to half of what a peer offers. */
 static bool steal_from(struct fib_scheduler *scheduler, struct fib_scheduler *peer)
 {
         uint64_t wanted = (deque_length(&peer->ready) + 1) / 2;
         uint64_t got;
 
+        if (wanted == 0 || !is_behind(peer))
+                return false;
         if (wanted > STEAL_MOST)
                 wanted = STEAL_MOST;
         for (got = 0; got < wanted; got++) {
@@ -134,6 +159,11 @@ static bool peer_has_work(struct fib_scheduler *scheduler, struct fib_scheduler 
         return deque_length(&peer->ready) > 0;
 }
 
+static bool peer_is_behind(struct fib_scheduler *scheduler, struct fib_scheduler *peer)
+{
+        return deque_length(&peer->ready) > 0 && is_behind(peer);
+}
+
 static bool stopping(struct fib_scheduler *scheduler)
 {
         return atomic_load_explicit(&scheduler->group->stop, memory_order_seq_cst);
@@ -165,7 +195,7 @@ static bool search(struct fib_scheduler *scheduler)
                 else
                         cpu_relax();
                 found = !inbox_empty(&scheduler->inbox) || stopping(scheduler) ||
-                        (scans && from_some_peer(scheduler, peer_has_work));
+                        (scans && from_some_peer(scheduler, peer_is_behind));
                 if (group->crowded || i % 16 == 0)
                         now = clock_now();
         }
