@@ -38,10 +38,10 @@ static void abandon(struct frame *frame)
 {
         struct stack *stack = frame->stack;
 
-        if (frame->parker.perform && frame->queued)
-                perform_discard(frame->parker.perform);
+        if (!frame->queued && frame_perform(frame))
+                perform_abandon(frame_perform(frame), resumed);
         else if (frame->parker.perform)
-                perform_abandon(frame->parker.perform, resumed);
+                perform_discard(frame->parker.perform);
         perform_give_up(&frame->parker);
         fiber_finish(frame->fiber, NULL, true);
         stack_put(NULL, stack);

@@ -105,9 +105,11 @@ static void describe_arms(const struct fib_perform *perform)
                 const fib_waiter *waiter = &perform_arm(perform, i)->waiter;
                 const char *name = waiter->op_class->name;
 
-                /* The state begins with the object, in the library's own operations. */
+                /* The state is the object, or begins with it, in the library's own operations. */
                 fprintf(stderr, "%s %s", i ? " or" : "", name ? name : "an operation");
-                if (waiter->op_class->state_size >= sizeof(void *) && name)
+                if (name && waiter->op_class->state_size == 0)
+                        fprintf(stderr, " (%p)", waiter->state);
+                else if (name && waiter->op_class->state_size >= sizeof(void *))
                         fprintf(stderr, " (%p)", *(void **)waiter->state);
         }
 }
@@ -118,15 +120,16 @@ void deadlock_describe(struct group *group)
 
         fputs("fibers: deadlock: every fiber waits, and nothing will wake one:\n", stderr);
         for (stack = stacks_of(group); stack; stack = stack->next) {
-                const struct frame *frame = frame_on(stack);
+                struct frame *frame = frame_on(stack);
+                const struct fib_perform *perform = frame_perform(frame);
                 const struct fib_fiber *fiber = frame->fiber;
 
                 fprintf(stderr, "fibers:   fiber %llu", (unsigned long long)fiber->id);
                 if (fiber->named)
                         fprintf(stderr, " '%s'", fiber->name);
                 fputs(" waits for", stderr);
-                if (frame->parker.perform)
-                        describe_arms(frame->parker.perform);
+                if (perform)
+                        describe_arms(perform);
                 else
                         fputs(" fib_resume()", stderr);
                 fputc('\n', stderr);

@@ -44,6 +44,7 @@ static struct frame *begin(struct fib_fiber *fiber, struct stack *stack)
         frame->fiber = fiber;
         frame->stack = stack;
         frame->exceptions = (struct exception_state){ .caught = NULL };
+        frame->suspended = false;
         frame->queued = false;
         direct_init(&frame->direct, &frame->parker);
         return frame;
@@ -265,9 +266,8 @@ static struct frame *frame_of(struct parker *parker)
         return container_of(parker, struct frame, parker);
 }
 
-static fib_value park(struct parker *parker, struct fib_perform *perform)
+static fib_value park(struct parker *parker)
 {
-        parker->perform = perform;
         return leave(frame_of(parker));
 }
 

@@ -51,15 +51,30 @@ struct fib_continuation {
 /* At the top of a live fiber's stack. */
 struct frame {
         struct context context;
-        struct parker
-                parker; /* what floor 3 sees of the fiber; its scheduler: where it runs, or ran */
+        struct parker parker; /* what floor 3 sees of the fiber; its scheduler: where it runs */
         struct fib_fiber *fiber;
         struct stack *stack;
         struct exception_state exceptions;
         struct fib_continuation continuation;
+        bool suspended;       /* in fib_suspend() */
         bool queued;          /* abandon.c: it was in a queue */
+        fib_value unused[2];  /* for the line that `direct` has */
         struct direct direct; /* the parker's */
 };
+
+/* The frame begins a cache line; two are all that a message touches of a fiber that waits. */
+_Static_assert(offsetof(struct frame, parker.perform) == CACHE_LINE &&
+                       offsetof(struct frame, direct.perform.parker) % CACHE_LINE == 0 &&
+                       offsetof(struct frame, direct.arm.op) % CACHE_LINE == 0,
+               "what is touched together lies together");
+
+/* The perform that a fiber which waits is parked in; NULL: it waits for fib_resume(). */
+static inline struct fib_perform *frame_perform(struct frame *frame)
+{
+        if (frame->parker.perform)
+                return frame->parker.perform;
+        return frame->suspended ? NULL : &frame->direct.perform;
+}
 
 /* What a thread needs to run fibers: its scheduler's `worker`.  Touched by that thread only. */
 struct worker {
@@ -99,7 +114,8 @@ static inline struct frame *frame_of_task(struct task *task)
 /* The frame of the fiber that has this stack. */
 static inline struct frame *frame_on(const struct stack *stack)
 {
-        return (struct frame *)((uintptr_t)(stack->top - sizeof(struct frame)) & ~(uintptr_t)15);
+        return (struct frame *)((uintptr_t)(stack->top - sizeof(struct frame)) &
+                                ~(uintptr_t)(CACHE_LINE - 1));
 }
 
 static inline struct worker *worker_of(struct fib_scheduler *scheduler)

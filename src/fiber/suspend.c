@@ -23,7 +23,6 @@ bool fib_yield(void)
                 sched_yield();
                 return false;
         }
-        frame->parker.perform = NULL;
         if (frame->parker.task.stealable) {
                 /* A peer may take it as soon as it is pushed: off the stack first. */
                 fiber_leave_then(frame, push_left);
@@ -79,7 +78,7 @@ static fib_value suspend_thread(fib_after_suspend_fn *after, void *arg)
 
         thread_parker_init(&self.thread);
         after(NULL, &self.continuation, arg);
-        parker->ops->park(parker, NULL);
+        parker->ops->park(parker);
         thread_parker_destroy(&self.thread);
         return self.continuation.value;
 }
@@ -94,11 +93,12 @@ fib_value fib_suspend(fib_after_suspend_fn *after, void *arg)
         if (!frame)
                 return suspend_thread(after, arg);
         worker = worker_of(frame->parker.scheduler);
-        frame->parker.perform = NULL;
+        frame->suspended = true;
         frame->continuation.resume = resume_fiber;
         worker->after_suspend = after;
         worker->after_arg = arg;
         fiber_leave_then(frame, call_after);
+        frame->suspended = false;
         return frame->continuation.value;
 }
 

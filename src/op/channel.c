@@ -23,7 +23,7 @@ struct fib_channel {
         struct waitq waiting[2]; /* by side; under the lock */
 };
 
-/* The state of a put or get operation; that of a direct call borrows the channel. */
+/* The state of a put or get operation; that of a direct call is the channel itself. */
 struct exchange {
         fib_channel *channel;
         fib_value message; /* of a put */
@@ -235,17 +235,29 @@ fib_op *fib_get_op(fib_channel *channel)
         return channel ? fib_op_new(&get_class, &exchange) : NULL;
 }
 
+static void direct_put_cancel(void *state, fib_waiter *waiter)
+{
+        cancel_exchange(state, PUT, waiter);
+}
+
+static void direct_get_cancel(void *state, fib_waiter *waiter)
+{
+        cancel_exchange(state, GET, waiter);
+}
+
+/* What direct calls leave in the queues is never tried or blocked again. */
+static const fib_op_class direct_put_class = { .cancel = direct_put_cancel, .name = "put" };
+static const fib_op_class direct_get_class = { .cancel = direct_get_cancel, .name = "get" };
+
 /* Joins those who wait; the lock is held. */
 static ALWAYS_INLINE void wait_in(fib_channel *channel, enum side side, struct direct *direct,
                                   fib_value value)
 {
-        struct exchange *exchange = (struct exchange *)direct->state;
         fib_waiter *waiter = &direct->arm.waiter;
 
-        exchange->channel = channel;
         commit_init(&direct->perform.commit, COMMIT_SOLO);
-        direct->perform.winner = NULL;
-        waiter->op_class = side == PUT ? &put_class : &get_class;
+        waiter->op_class = side == PUT ? &direct_put_class : &direct_get_class;
+        waiter->state = channel;
         waiter->value = value;
         waitq_append(&channel->waiting[side], waiter);
 }
@@ -269,7 +281,7 @@ static NOINLINE fib_value exchange_slowly(fib_channel *channel, enum side side, 
         if (parker && parker->direct) {
                 wait_in(channel, side, parker->direct, value);
                 biased_lock_release(&channel->lock, seat, entered);
-                return perform_park(&parker->direct->perform);
+                return parker->ops->park(parker);
         }
         perform_begin(&direct.perform, COMMIT_SOLO, &direct.arm, 1, &thread);
         direct_init(&direct, direct.perform.parker);
@@ -295,7 +307,7 @@ static ALWAYS_INLINE fib_value exchange_now(fib_channel *channel, enum side side
         if (!theirs) {
                 wait_in(channel, side, parker->direct, value);
                 biased_lock_leave(scheduler->seat);
-                return perform_park(&parker->direct->perform);
+                return parker->ops->park(parker);
         }
         if (unlikely(!commit_solo(&theirs->perform->commit))) {
                 biased_lock_leave(scheduler->seat);
@@ -303,7 +315,8 @@ static ALWAYS_INLINE fib_value exchange_now(fib_channel *channel, enum side side
         }
         value = pass(channel, side, value, theirs);
         biased_lock_leave(scheduler->seat);
-        perform_wake(theirs->perform, theirs, false);
+        theirs->perform->parker->value = theirs->value;
+        parker_resume(theirs->perform->parker, false);
         return value;
 }
 

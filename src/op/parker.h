@@ -16,7 +16,7 @@ struct general;
 struct parker_ops {
         /* Waits until resume() is called, once for each call; before it or meanwhile.
          * Return: parker->value, so that a direct call can end in this one. */
-        fib_value (*park)(struct parker *parker, struct fib_perform *perform);
+        fib_value (*park)(struct parker *parker);
 
         /* What parker_resume() does, unless that is a push in the parker's own thread. */
         void (*resume)(struct parker *parker, bool in_handler);
@@ -30,14 +30,15 @@ struct parker_ops {
         void (*forget)(struct parker *parker, struct watch *watch);
 };
 
+/* What a wait and a wake touch comes first. */
 struct parker {
         struct task task;                /* that goes on with it */
         struct fib_scheduler *scheduler; /* whose task that is; NULL: there is none */
         fib_value value;                 /* of what was done; written before parker_resume() */
-        struct fib_perform *perform;     /* that it is parked in; NULL: in none */
         const struct parker_ops *ops;
-        struct direct *direct;  /* perform.h: for direct calls; NULL: use the stack */
-        struct general *owning; /* perform.c: performs that own memory, the innermost first */
+        struct direct *direct;       /* perform.h: for direct calls; NULL: use the stack */
+        struct fib_perform *perform; /* that it is parked in, unless that is `direct`; or NULL */
+        struct general *owning;      /* perform.c: performs that own memory, the innermost first */
 };
 
 /* Ends one park().  From any thread; the parker may be gone when it returns.  With `in_handler`

@@ -346,21 +346,28 @@ int fib_try(fib_op *op, fib_value *ret)
         return perform_op(op, ret, false);
 }
 
+/* One that began as COMMIT_SOLO is taken off its queue, and synched, under one lock: take it off
+ * first, and what the state is then it remains.  Return: whether somebody has committed it. */
+static bool abandon_solo(struct fib_perform *perform)
+{
+        fib_waiter *waiter = &perform->arms[0].waiter;
+
+        if (commit_state(&perform->commit) == COMMIT_SOLO && perform->published)
+                waiter->op_class->cancel(waiter->state, waiter);
+        return commit_state(&perform->commit) == COMMIT_SYNCHED;
+}
+
 void perform_abandon(struct fib_perform *perform, bool (*resumed)(struct parker *parker))
 {
-        bool alone = commit_state(&perform->commit) == COMMIT_SOLO;
+        bool solo = perform->count == 1 && !perform->arms[0].op;
         unsigned rounds = 0;
 
-        /* A solo perform is taken off its queue, and synched, under one lock: take it off first,
-         * and what the state is then it remains. */
-        if (alone)
-                withdraw_arms(perform);
-        if (alone ? commit_state(&perform->commit) == COMMIT_SYNCHED
-                  : !commit_sync(&perform->commit)) {
+        if (solo ? abandon_solo(perform) : !commit_sync(&perform->commit)) {
                 while (!resumed(perform->parker))
                         spin(&rounds);
         }
-        withdraw_arms(perform);
+        if (!solo)
+                withdraw_arms(perform);
 }
 
 void perform_discard(struct fib_perform *perform)

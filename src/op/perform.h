@@ -37,24 +37,24 @@ struct arm {
 
 /* Lies on the performer's stack. */
 struct fib_perform {
-        struct commit commit;
         atomic_bool recheck; /* see perform_recheck() */
         bool by_self;        /* committed by the performer: nobody resumes it */
         int status;          /* the winner's error; written by who commits */
         fib_waiter *winner;  /* likewise; NULL when none was: an error of a block */
-        struct parker *parker;
         struct arm *arms;
         unsigned published; /* how many are, in their order */
         unsigned count;
         int64_t began; /* when its first sleep did, also of attempts before this one; 0: none has */
+        struct parker *parker;
+        struct commit commit;
 };
 
 /* A direct call's perform, in a place that lasts: so that the call itself can end in the park and
- * leave nothing to return through.  A fiber has one; only what changes is written each time. */
+ * leave nothing to return through.  A fiber has one; only what changes is written each time.
+ * What a partner touches is one cache line: perform.parker to arm.waiter. */
 struct direct {
         struct fib_perform perform;
         struct arm arm;
-        fib_value state[2]; /* of the arm's class */
 };
 
 static inline void direct_init(struct direct *direct, struct parker *parker)
@@ -66,7 +66,6 @@ static inline void direct_init(struct direct *direct, struct parker *parker)
                 .published = 1,
         };
         direct->arm.waiter.perform = &direct->perform;
-        direct->arm.waiter.state = direct->state;
         direct->arm.condition = NULL;
         direct->arm.index = 0;
         direct->arm.order = 0;
@@ -91,6 +90,7 @@ static inline void perform_begin(struct fib_perform *perform, unsigned state, st
 /* The performer goes on; nothing of it is published any more. */
 static inline void perform_end(struct fib_perform *perform, struct thread_parker *thread)
 {
+        perform->parker->perform = NULL;
         if (unlikely(perform->parker == &thread->parker)) {
                 *parker_slot() = NULL;
                 thread_parker_destroy(thread);
@@ -99,10 +99,12 @@ static inline void perform_end(struct fib_perform *perform, struct thread_parker
 
 static inline fib_value perform_park(struct fib_perform *perform)
 {
-        return perform->parker->ops->park(perform->parker, perform);
+        perform->parker->perform = perform;
+        return perform->parker->ops->park(perform->parker);
 }
 
-/* Whoever has committed it calls this, last, with the arm that it was. */
+/* Whoever has committed it calls this, last, with the arm that it was.  (A direct call needs no
+ * winner: see channel.c.) */
 static inline void perform_wake(struct fib_perform *perform, fib_waiter *winner, bool in_handler)
 {
         struct parker *parker = perform->parker;

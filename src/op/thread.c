@@ -165,7 +165,7 @@ static void poll_watches(struct thread_parker *thread, int64_t deadline)
         }
 }
 
-static fib_value park(struct parker *parker, struct fib_perform *perform)
+static fib_value park(struct parker *parker)
 {
         struct thread_parker *thread = thread_of(parker);
         int64_t deadline;
