@@ -297,7 +297,7 @@ static void add_timer(struct parker *parker, struct timer *timer, int64_t expiry
 
 static void cancel_timer(struct parker *parker, struct timer *timer)
 {
-        timers_cancel(&arm_of_timer(timer)->scheduler->timers, timer);
+        timers_cancel(&arm_of_timer(timer)->scheduler->timers, scheduler_seat(), timer);
 }
 
 static int watch(struct parker *parker, struct watch *watch)

@@ -11,7 +11,7 @@
 #define KEEP_IDLE 4 /* slabs of which no stack is used */
 #define SLAB_BYTES ((size_t)64 << 20)
 #define SLAB_MOST 256
-#define COLOURS 16
+#define COLOURS 12
 #define COLOUR_BYTES 192
 
 struct slab {

@@ -87,6 +87,15 @@ static fib_waiter *meet(fib_channel *channel, enum side side, fib_value *mine)
         return NULL;
 }
 
+/* Wakes a partner that was in a direct call. */
+static ALWAYS_INLINE void wake_direct(fib_waiter *theirs)
+{
+        struct parker *parker = theirs->perform->parker;
+
+        parker->value = theirs->value;
+        parker_resume(parker, false);
+}
+
 /* The same for a choice, which may have been published elsewhere.  `*done` is set when the
  * caller need not wait here: it has met somebody, or another of its arms was done. */
 static fib_waiter *meet_claimed(fib_channel *channel, enum side side, fib_waiter *mine, bool *done)
@@ -108,23 +117,12 @@ static fib_waiter *meet_claimed(fib_channel *channel, enum side side, fib_waiter
         return NULL;
 }
 
-static inline unsigned my_seat(void)
+static NOINLINE int try_slowly(fib_channel *channel, enum side side, fib_value *value)
 {
-        const struct fib_scheduler *scheduler = scheduler_current();
+        unsigned seat = scheduler_seat();
+        bool entered = biased_lock_acquire(&channel->lock, seat);
+        fib_waiter *theirs = meet(channel, side, value);
 
-        return scheduler ? scheduler->seat : 0;
-}
-
-static int try_exchange(fib_channel *channel, enum side side, fib_value *value)
-{
-        unsigned seat = my_seat();
-        fib_waiter *theirs;
-        bool entered;
-
-        if (!waitq_first(&channel->waiting[!side]))
-                return -EAGAIN; /* a partner that comes right now comes later */
-        entered = biased_lock_acquire(&channel->lock, seat);
-        theirs = meet(channel, side, value);
         biased_lock_release(&channel->lock, seat, entered);
         if (!theirs)
                 return -EAGAIN;
@@ -132,9 +130,30 @@ static int try_exchange(fib_channel *channel, enum side side, fib_value *value)
         return 0;
 }
 
+/* As exchange_now(), without a wait. */
+static ALWAYS_INLINE int try_exchange(fib_channel *channel, enum side side, fib_value *value)
+{
+        unsigned seat = scheduler_seat();
+        fib_waiter *theirs;
+
+        if (!waitq_first(&channel->waiting[!side]))
+                return -EAGAIN; /* a partner that comes right now comes later */
+        if (unlikely(!biased_lock_enter(&channel->lock, seat)))
+                return try_slowly(channel, side, value);
+        theirs = waitq_first(&channel->waiting[!side]);
+        if (unlikely(!theirs || !commit_solo(&theirs->perform->commit))) {
+                biased_lock_leave(seat);
+                return try_slowly(channel, side, value);
+        }
+        *value = pass(channel, side, *value, theirs);
+        biased_lock_leave(seat);
+        wake_direct(theirs);
+        return 0;
+}
+
 static int block_exchange(fib_channel *channel, enum side side, fib_waiter *mine)
 {
-        unsigned seat = my_seat();
+        unsigned seat = scheduler_seat();
         bool entered = biased_lock_acquire(&channel->lock, seat);
         fib_waiter *theirs;
         bool done = false;
@@ -152,7 +171,7 @@ static int block_exchange(fib_channel *channel, enum side side, fib_waiter *mine
 
 static void cancel_exchange(fib_channel *channel, enum side side, fib_waiter *waiter)
 {
-        unsigned seat = my_seat();
+        unsigned seat = scheduler_seat();
         bool entered = biased_lock_acquire(&channel->lock, seat);
 
         waitq_remove(&channel->waiting[side], waiter);
@@ -262,17 +281,20 @@ static ALWAYS_INLINE void wait_in(fib_channel *channel, enum side side, struct d
         waitq_append(&channel->waiting[side], waiter);
 }
 
-/* A direct call in which nobody may be met without some care: the lock is not biased to the
- * caller, or the caller is no fiber. */
-static NOINLINE fib_value exchange_slowly(fib_channel *channel, enum side side, fib_value value)
+/* A direct call that needs some care: the lock is not the caller's, or the partner is in a choice,
+ * or the caller is no fiber.  `entered`: the lock is held, by bias. */
+static NOINLINE fib_value exchange_slowly(fib_channel *channel, enum side side, fib_value value,
+                                          bool entered)
 {
         struct parker *parker = *parker_slot();
-        unsigned seat = my_seat();
-        bool entered = biased_lock_acquire(&channel->lock, seat);
-        fib_waiter *theirs = meet(channel, side, &value);
+        unsigned seat = scheduler_seat();
         struct thread_parker thread;
         struct direct direct;
+        fib_waiter *theirs;
 
+        if (!entered)
+                entered = biased_lock_acquire(&channel->lock, seat);
+        theirs = meet(channel, side, &value);
         if (theirs) {
                 biased_lock_release(&channel->lock, seat, entered);
                 perform_wake(theirs->perform, theirs, false);
@@ -302,21 +324,18 @@ static ALWAYS_INLINE fib_value exchange_now(fib_channel *channel, enum side side
 
         if (unlikely(!parker || !parker->direct ||
                      !biased_lock_enter(&channel->lock, scheduler->seat)))
-                return exchange_slowly(channel, side, value);
+                return exchange_slowly(channel, side, value, false);
         theirs = waitq_first(&channel->waiting[!side]);
         if (!theirs) {
                 wait_in(channel, side, parker->direct, value);
                 biased_lock_leave(scheduler->seat);
                 return parker->ops->park(parker);
         }
-        if (unlikely(!commit_solo(&theirs->perform->commit))) {
-                biased_lock_leave(scheduler->seat);
-                return exchange_slowly(channel, side, value);
-        }
+        if (unlikely(!commit_solo(&theirs->perform->commit)))
+                return exchange_slowly(channel, side, value, true);
         value = pass(channel, side, value, theirs);
         biased_lock_leave(scheduler->seat);
-        theirs->perform->parker->value = theirs->value;
-        parker_resume(theirs->perform->parker, false);
+        wake_direct(theirs);
         return value;
 }
 

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/random.h"
 #include "op/condition.h"
 #include "op/path.h"
@@ -10,8 +11,8 @@
 #include "sched/scheduler.h"
 
 /* How many arms and paths have room on the performer's stack. */
-#define FEW_ARMS 6
-#define FEW_PATHS 12
+#define FEW_ARMS 4
+#define FEW_PATHS 8
 
 /* How many arms a choice may have to be tried without being laid out. */
 #define PLAIN_MOST 32
@@ -231,8 +232,22 @@ static bool make_room(struct general *general, struct arm *few_arms, struct path
         return true;
 }
 
-/* Performs any operation, whose reference it takes. */
-static int perform_general(fib_op *op, fib_value *ret, bool wait)
+/* Lays out a plain operation. */
+static void lay_out_plainly(struct layout *layout, fib_op *op, const uint8_t *order)
+{
+        for (unsigned i = 0; i < layout->arm_count; i++) {
+                struct arm *arm = &layout->arms[i];
+
+                arm->op = op->kind == OP_BASE ? op : ((struct op_choice *)op)->arms[i];
+                arm->index = op->kind == OP_BASE ? -1 : (int)i;
+                arm->path = NULL;
+                arm->order = order[i];
+        }
+}
+
+/* Performs any operation, whose reference it takes.  `tried`: the order in which the arms of a
+ * plain one were just tried; or NULL. */
+static int perform_general(fib_op *op, fib_value *ret, bool wait, const uint8_t *tried)
 {
         struct general general;
         struct fib_perform *perform = &general.perform;
@@ -242,25 +257,33 @@ static int perform_general(fib_op *op, fib_value *ret, bool wait)
         struct thread_parker thread;
         fib_value value;
         int64_t began = 0;
-        int r, index;
+        int r = 0, index;
 
         general_begin(&general, op);
-        r = layout_force(&general.layout, op);
+        if (tried)
+                general.layout = (struct layout){ .arm_count = op->arms };
+        else
+                r = layout_force(&general.layout, op);
         if (r == 0 && !make_room(&general, few_arms, few_paths))
                 r = -ENOMEM;
         if (r < 0)
                 goto give_up;
-        layout_expand(&general.layout, op);
+        if (tried)
+                lay_out_plainly(&general.layout, op, tried);
+        else
+                layout_expand(&general.layout, op);
         do {
                 perform_begin(perform, COMMIT_WAITING, general.layout.arms,
                               (unsigned)general.layout.arm_count, &thread);
                 perform->began = began;
-                shuffle_arms(perform);
-                if (!try_arms(perform))
+                if (!tried)
+                        shuffle_arms(perform);
+                if (tried || !try_arms(perform))
                         block(perform, wait);
                 perform_end(perform, &thread);
                 began = perform->began;
                 r = perform->status;
+                tried = NULL;
         } while (r == -EAGAIN && wait); /* an arm was ready, but no longer is */
         if (r < 0)
                 goto give_up;
@@ -281,16 +304,20 @@ give_up:
         return r;
 }
 
-/* Tries a plain operation, without laying it out.
- * Return: as fib_try(), the operation's reference not taken. */
-static int try_plainly(fib_op *op, fib_value *ret)
+/* Tries a plain operation, without laying it out.  `ret_order`: that in which its arms were, if
+ * all of them were.  Return: as fib_try(), the operation's reference not taken. */
+static int try_plainly(fib_op *op, fib_value *ret, uint8_t ret_order[PLAIN_MOST])
 {
+        static const uint8_t first_to_last[PLAIN_MOST] = {
+                0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+        };
         struct op_choice *choice = (struct op_choice *)op;
-        uint8_t order[PLAIN_MOST];
         struct random *random;
         fib_value value;
         int r;
 
+        memcpy(ret_order, first_to_last, sizeof(first_to_last));
         if (op->kind == OP_BASE) {
                 r = try_op(op, &value);
                 if (r == 0 && ret)
@@ -298,14 +325,13 @@ static int try_plainly(fib_op *op, fib_value *ret)
                 return r;
         }
         random = randomness();
-        for (unsigned i = 0; i < choice->count; i++)
-                order[i] = (uint8_t)i;
         for (unsigned i = 0; i < choice->count; i++) {
                 /* One of those that are left, as shuffle_arms() would. */
                 unsigned other = i + random_below(random, (uint32_t)choice->count - i);
-                uint8_t at = order[other];
+                uint8_t at = ret_order[other];
 
-                order[other] = order[i];
+                ret_order[other] = ret_order[i];
+                ret_order[i] = at;
                 r = try_op(choice->arms[at], &value);
                 if (r == -EAGAIN)
                         continue;
@@ -320,20 +346,20 @@ static int try_plainly(fib_op *op, fib_value *ret)
 
 static int perform_op(fib_op *op, fib_value *ret, bool wait)
 {
+        uint8_t order[PLAIN_MOST];
         int r;
 
         if (!op)
                 return -ENOMEM;
         if (atomic_load_explicit(&op->refs, memory_order_relaxed) == 0)
                 return -EINVAL; /* at best: the memory may be another operation's by now */
-        if (op->plain && op->arms <= PLAIN_MOST) {
-                r = try_plainly(op, ret);
-                if (r != -EAGAIN || !wait) {
-                        fib_op_unref(op);
-                        return r;
-                }
-        }
-        return perform_general(op, ret, wait);
+        if (!op->plain || op->arms > PLAIN_MOST)
+                return perform_general(op, ret, wait, NULL);
+        r = try_plainly(op, ret, order);
+        if (r == -EAGAIN && wait)
+                return perform_general(op, ret, wait, order);
+        fib_op_unref(op);
+        return r;
 }
 
 int fib_perform(fib_op *op, fib_value *ret)

@@ -191,7 +191,7 @@ void calls_drop(struct fib_scheduler *scheduler)
                         return;
                 delayed = container_of(link, struct delayed_call, link);
                 if (delayed->kind == AT_TIME) {
-                        timers_cancel(&scheduler->timers, &delayed->timer);
+                        timers_cancel(&scheduler->timers, scheduler_seat(), &delayed->timer);
                 } else if (!descriptor_forget(&delayed->watch)) {
                         /* fib_close() in another thread is about to make it a task. */
                         spin(&rounds);

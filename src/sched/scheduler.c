@@ -223,7 +223,7 @@ static void fire(struct fib_scheduler *scheduler, int events, int64_t now)
 {
         poller_fire(scheduler, events);
         if (now >= timers_next(&scheduler->timers))
-                timers_fire(&scheduler->timers, now);
+                timers_fire(&scheduler->timers, scheduler->seat, now);
 }
 
 void scheduler_poll(struct fib_scheduler *scheduler)
@@ -252,9 +252,10 @@ void scheduler_sleep(struct fib_scheduler *scheduler, int64_t deadline)
 
 void scheduler_add_timer(struct fib_scheduler *scheduler, struct timer *timer, int64_t expiry)
 {
-        bool first = timers_add(&scheduler->timers, timer, expiry);
+        struct fib_scheduler *current = scheduler_current();
+        bool first = timers_add(&scheduler->timers, current ? current->seat : 0, timer, expiry);
 
-        if (!first || scheduler == scheduler_current())
+        if (!first || scheduler == current)
                 return; /* an owner that adds one is awake */
         /* The timer is there before we look; pairs with the fence in go_to_sleep. */
         atomic_thread_fence(memory_order_seq_cst);

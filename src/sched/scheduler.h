@@ -156,6 +156,14 @@ static inline struct fib_scheduler *scheduler_current(void)
 struct fib_scheduler *scheduler_current(void);
 #endif
 
+/* The calling thread's seat (biased-lock.h), or 0. */
+static ALWAYS_INLINE unsigned scheduler_seat(void)
+{
+        const struct fib_scheduler *scheduler = scheduler_current();
+
+        return likely(scheduler) ? scheduler->seat : 0;
+}
+
 /* The time for whom it runs; NULL: for a plain thread. */
 static inline int64_t scheduler_now(const struct fib_scheduler *scheduler)
 {

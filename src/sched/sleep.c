@@ -274,13 +274,14 @@ static bool jump(struct fib_scheduler *scheduler)
                 return false;
         if (next > scheduler->group->virtual_now)
                 scheduler->group->virtual_now = next;
-        timers_fire(&scheduler->timers, scheduler->group->virtual_now);
+        timers_fire(&scheduler->timers, scheduler->seat, scheduler->group->virtual_now);
         return true;
 }
 
 void scheduler_idle(struct fib_scheduler *scheduler)
 {
         scheduler_poll(scheduler);
+        timers_update(&scheduler->timers, scheduler->seat);
         if (scheduler_has_work(scheduler) || scheduler_steal(scheduler) || jump(scheduler) ||
             search(scheduler))
                 return;

@@ -51,15 +51,15 @@ TEST(timers_fire_once_and_not_before_their_time)
         ck_assert_int_eq(timers_next(&timers), CLOCK_NEVER);
         for (int i = 0; i < 200; i++) {
                 prepare(&shots[i]);
-                timers_add(&timers, &shots[i].timer, start + (i + 1) * 10000);
+                timers_add(&timers, 0, &shots[i].timer, start + (i + 1) * 10000);
         }
         for (int i = 0; i < 200; i++) {
                 int64_t now = start + (i + 1) * 10000;
 
-                timers_fire(&timers, now - 1);
+                timers_fire(&timers, 0, now - 1);
                 ck_assert_uint_eq(atomic_load(&shots[i].fired), 0);
                 ck_assert_int_gt(timers_next(&timers), now - 1024);
-                timers_fire(&timers, now + 1024); /* a tick of the wheel */
+                timers_fire(&timers, 0, now + 1024); /* a tick of the wheel */
                 ck_assert_uint_eq(atomic_load(&shots[i].fired), 1);
         }
         ck_assert_int_eq(timers_next(&timers), CLOCK_NEVER);
@@ -70,7 +70,7 @@ TEST(timers_fire_once_and_not_before_their_time)
 static bool add(struct shot *shot, int64_t expiry)
 {
         int64_t before = timers_next(&timers);
-        bool earlier = timers_add(&timers, &shot->timer, expiry);
+        bool earlier = timers_add(&timers, 0, &shot->timer, expiry);
 
         ck_assert_int_lt(timers_next(&timers), expiry + 1024);
         ck_assert_int_eq(earlier, timers_next(&timers) < before);
@@ -91,11 +91,11 @@ TEST(adding_tells_whether_the_owner_must_be_up_earlier)
         add(&shots[2], now + FIB_MILLISECOND);
         ck_assert(add(&shots[3], now));
         for (int i = 3; i >= 0; i--) {
-                timers_cancel(&timers, &shots[i].timer);
-                timers_cancel(&timers, &shots[i].timer); /* harmless */
+                timers_cancel(&timers, 0, &shots[i].timer);
+                timers_cancel(&timers, 0, &shots[i].timer); /* harmless */
         }
         ck_assert_int_eq(timers_next(&timers), CLOCK_NEVER);
-        timers_fire(&timers, now + FIB_SECOND);
+        timers_fire(&timers, 0, now + FIB_SECOND);
         ck_assert_uint_eq(fired_count, 0);
 }
 
@@ -110,14 +110,14 @@ TEST(one_that_is_not_admitted_is_not_fired)
         for (int i = 0; i < 300; i++) {
                 prepare(&shots[i]);
                 shots[i].refuse = i % 3 == 0;
-                timers_add(&timers, &shots[i].timer, now);
+                timers_add(&timers, 0, &shots[i].timer, now);
         }
-        timers_fire(&timers, now + 1024);
+        timers_fire(&timers, 0, now + 1024);
         for (int i = 0; i < 300; i++) {
                 ck_assert_uint_eq(atomic_load(&shots[i].fired), i % 3 != 0);
                 ck_assert_uint_eq(atomic_load(&shots[i].refused), i % 3 == 0);
                 fired += atomic_load(&shots[i].fired);
-                timers_cancel(&timers, &shots[i].timer); /* as who refused does */
+                timers_cancel(&timers, 0, &shots[i].timer); /* as who refused does */
         }
         ck_assert_uint_eq(fired, fired_count);
         ck_assert_uint_eq(timers.wheel.count, 0);
@@ -130,7 +130,7 @@ static int64_t again_at;
 static void fire_again(struct timer *timer)
 {
         if (++fired_count < 1000)
-                timers_add(&timers, timer, again_at);
+                timers_add(&timers, 0, timer, again_at);
 }
 
 TEST(one_that_fires_may_be_added_again_at_once)
@@ -139,9 +139,9 @@ TEST(one_that_fires_may_be_added_again_at_once)
         prepare(&again);
         again.timer.fire = fire_again;
         again_at = clock_now();
-        timers_add(&timers, &again.timer, again_at);
+        timers_add(&timers, 0, &again.timer, again_at);
         for (int i = 0; i < 2000 && fired_count < 1000; i++)
-                timers_fire(&timers, again_at + 2048);
+                timers_fire(&timers, 0, again_at + 2048);
         ck_assert_uint_eq(fired_count, 1000);
 }
 
@@ -176,12 +176,12 @@ static void *add_and_cancel(void *arg)
                 prepare(&shot);
                 shot.timer.admit = admit_shared;
                 shot.timer.fire = fire_shared;
-                timers_add(&timers, &shot.timer, clock_now() + random_below(&random, 20000));
+                timers_add(&timers, 0, &shot.timer, clock_now() + random_below(&random, 20000));
                 atomic_fetch_add(&added, 1);
                 for (volatile unsigned spins = random_below(&random, 300); spins > 0;)
                         spins = spins - 1;
                 if (atomic_exchange(&shot.refused, 1) == 0) {
-                        timers_cancel(&timers, &shot.timer);
+                        timers_cancel(&timers, 0, &shot.timer);
                         atomic_fetch_add(&cancelled, 1);
                         ck_assert_uint_eq(atomic_load(&shot.fired), 0);
                 } else {
@@ -196,7 +196,7 @@ static void *add_and_cancel(void *arg)
 static void *fire_until_over(void *arg)
 {
         while (!atomic_load(&over))
-                timers_fire(&timers, clock_now());
+                timers_fire(&timers, 0, clock_now());
         return NULL;
 }
 

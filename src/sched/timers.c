@@ -10,50 +10,63 @@
 
 void timers_init(struct timers *timers)
 {
-        atomic_init(&timers->lock.held, 0);
+        biased_lock_init(&timers->lock);
         wheel_init(&timers->wheel, clock_now());
         atomic_init(&timers->next, CLOCK_NEVER);
 }
 
 /* Under the lock.  Relaxed: who needs the newest value looks again after having said that it
  * sleeps, and is woken by whoever adds an earlier one. */
-static void update_next(struct timers *timers)
+static void set_next(struct timers *timers, int64_t next)
 {
-        atomic_store_explicit(&timers->next, wheel_next(&timers->wheel), memory_order_relaxed);
+        atomic_store_explicit(&timers->next, next, memory_order_relaxed);
 }
 
-bool timers_add(struct timers *timers, struct timer *timer, int64_t expiry)
+bool timers_add(struct timers *timers, unsigned seat, struct timer *timer, int64_t expiry)
 {
-        int64_t before, after;
+        bool entered = biased_lock_acquire(&timers->lock, seat);
+        bool first;
 
         if (expiry > LAST_EXPIRY)
                 expiry = LAST_EXPIRY;
-        spinlock_acquire(&timers->lock);
-        before = timers_next(timers);
         wheel_insert(&timers->wheel, &timer->wheel, expiry);
-        update_next(timers);
-        after = timers_next(timers);
-        spinlock_release(&timers->lock);
-        return after < before;
+        first = expiry < timers_next(timers);
+        if (first)
+                set_next(timers, expiry);
+        biased_lock_release(&timers->lock, seat, entered);
+        return first;
 }
 
-void timers_cancel(struct timers *timers, struct timer *timer)
+void timers_cancel(struct timers *timers, unsigned seat, struct timer *timer)
 {
-        spinlock_acquire(&timers->lock);
-        if (wheel_cancel(&timers->wheel, &timer->wheel))
-                update_next(timers);
-        spinlock_release(&timers->lock);
+        bool entered = biased_lock_acquire(&timers->lock, seat);
+
+        if (wheel_cancel(&timers->wheel, &timer->wheel) && timers->wheel.count == 0)
+                set_next(timers, CLOCK_NEVER);
+        biased_lock_release(&timers->lock, seat, entered);
 }
 
-void timers_fire(struct timers *timers, int64_t now)
+void timers_update(struct timers *timers, unsigned seat)
+{
+        bool entered;
+
+        if (timers_next(timers) == CLOCK_NEVER)
+                return;
+        entered = biased_lock_acquire(&timers->lock, seat);
+        set_next(timers, wheel_next(&timers->wheel));
+        biased_lock_release(&timers->lock, seat, entered);
+}
+
+void timers_fire(struct timers *timers, unsigned seat, int64_t now)
 {
         struct timer *due[BATCH];
         struct wheel_timer *expired;
+        bool entered;
         size_t n;
 
         do {
                 n = 0;
-                spinlock_acquire(&timers->lock);
+                entered = biased_lock_acquire(&timers->lock, seat);
                 wheel_advance(&timers->wheel, now);
                 while (n < BATCH && (expired = wheel_pop_expired(&timers->wheel))) {
                         struct timer *timer = container_of(expired, struct timer, wheel);
@@ -61,8 +74,8 @@ void timers_fire(struct timers *timers, int64_t now)
                         if (!timer->admit || timer->admit(timer))
                                 due[n++] = timer;
                 }
-                update_next(timers);
-                spinlock_release(&timers->lock);
+                set_next(timers, wheel_next(&timers->wheel));
+                biased_lock_release(&timers->lock, seat, entered);
                 for (size_t i = 0; i < n; i++)
                         due[i]->fire(due[i]);
         } while (n == BATCH);
