@@ -23,6 +23,7 @@
 #include <fibers/operation.h>
 #include <fibers/channel.h>
 #include <fibers/condition.h>
+#include <fibers/mutex.h>
 #include <fibers/time.h>
 #include <fibers/parameter.h>
 #include <fibers/scheduler.h>
