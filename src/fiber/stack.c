@@ -8,19 +8,21 @@
 #include "platform/compiler.h"
 
 #define CACHE 64
+#define MANY 64     /* stacks; a program that uses more is given them in advance, by dozens */
 #define KEEP_IDLE 4 /* slabs of which no stack is used */
 #define SLAB_BYTES ((size_t)64 << 20)
 #define SLAB_MOST 256
 #define COLOURS 12
 #define COLOUR_BYTES 192
 
+/* At the start of the mapping that it describes, and gone with it. */
 struct slab {
         struct list link;   /* in the pool's slabs; those with free ones first */
         struct stack *free; /* last in, first out */
         unsigned stack_class;
         unsigned count;
         unsigned used; /* stacks that are not here */
-        char *mapping;
+        size_t size;   /* of the mapping */
         struct stack stacks[];
 };
 
@@ -60,16 +62,15 @@ static struct slab *slab_new(unsigned class)
         size_t stride = guard_size() + stack_size_of(class);
         size_t count = SLAB_BYTES / stride;
         struct slab *slab;
+        size_t head;
 
         count = count < 1 ? 1 : count > SLAB_MOST ? SLAB_MOST : count;
-        slab = calloc(1, sizeof(*slab) + count * sizeof(slab->stacks[0]));
+        head = sizeof(*slab) + count * sizeof(slab->stacks[0]);
+        head = (head + guard_size() - 1) / guard_size() * guard_size();
+        slab = guard_map(head + count * stride);
         if (!slab)
                 return NULL;
-        slab->mapping = guard_map(count * stride);
-        if (!slab->mapping) {
-                free(slab);
-                return NULL;
-        }
+        slab->size = head + count * stride;
         slab->stack_class = class;
         slab->count = (unsigned)count;
         for (size_t i = count; i-- > 0;) {
@@ -78,7 +79,7 @@ static struct slab *slab_new(unsigned class)
                 stack->slab = slab;
                 stack->next = slab->free;
                 slab->free = stack;
-                stack->low = slab->mapping + i * stride + guard_size();
+                stack->low = (char *)slab + head + i * stride + guard_size();
                 stack->top = stack->low + stack_size_of(class) - i % COLOURS * COLOUR_BYTES;
         }
         return slab;
@@ -95,8 +96,7 @@ static void slab_free(struct slab *slab)
                 sanitizer_stack_destroy(&stack->sanitizer);
                 guard_removed(stack->guard);
         }
-        guard_unmap(slab->mapping, slab->count * (guard_size() + stack_size_of(slab->stack_class)));
-        free(slab);
+        guard_unmap(slab, slab->size);
 }
 
 /* The first slab with free stacks; NULL without memory for a new one. */
@@ -178,29 +178,54 @@ static void give_back(struct stack_cache *cache, unsigned class, unsigned n)
         pthread_mutex_unlock(&pools_lock);
 }
 
-static void begin(struct stack *stack)
+static void begin(struct stack *stack, enum guard guard)
 {
-        size_t size = stack_size_of(stack_class(stack));
-
-        stack->guard = (uint8_t)guard_install(stack->low - guard_size());
-        sanitizer_stack_create(&stack->sanitizer, stack->low, size);
+        sanitizer_stack_create(&stack->sanitizer, stack->low, stack_size_of(stack_class(stack)));
+        stack->guard = (uint8_t)guard;
         stack->begun = true;
+}
+
+/* Prepares the first stack of a cache that has not begun, and, in a program that has used many,
+ * those behind it too. */
+static void begin_some(struct stack *stack)
+{
+        static atomic_uint used;
+        struct stack *some[GUARD_MANY];
+        void *lows[GUARD_MANY], *tops[GUARD_MANY];
+        size_t size = stack_size_of(stack_class(stack));
+        size_t n = 0, done = 0;
+
+        if (atomic_fetch_add_explicit(&used, 1, memory_order_relaxed) >= MANY) {
+                for (struct stack *next = stack; next && !next->begun && n < GUARD_MANY;
+                     next = next->next) {
+                        some[n] = next;
+                        lows[n] = next->low - guard_size();
+                        tops[n++] = next->low + size - guard_size();
+                }
+                done = guard_install_many(lows, tops, n);
+        }
+        for (size_t i = 0; i < done; i++)
+                begin(some[i], GUARD_MADVISE);
+        if (!stack->begun)
+                begin(stack, guard_install(stack->low - guard_size()));
 }
 
 struct stack *stack_get(struct stack_cache *cache, unsigned class, void *owner)
 {
         struct stack *stack;
+        bool reused;
 
         if (!cache->free[class])
                 refill(cache, class);
         stack = cache->free[class];
         if (!stack)
                 return NULL;
+        reused = stack->begun;
+        if (unlikely(!reused))
+                begin_some(stack);
         cache->free[class] = stack->next;
         cache->count[class]--;
-        if (unlikely(!stack->begun))
-                begin(stack);
-        else
+        if (reused)
                 sanitizer_stack_reused(&stack->sanitizer, stack->low, stack_size_of(class));
         /* Relaxed: stacks_of() is called by who has waited for our thread. */
         atomic_store_explicit(&stack->owner, owner, memory_order_relaxed);

@@ -6,11 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "platform/guard.h"
+#include "platform/sanitizer.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
+#endif
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
 #endif
 
 #define CANARY UINT64_C(0xf1be25a5c0ffee5a)
@@ -113,6 +123,34 @@ enum guard guard_install(void *low)
                 return GUARD_MPROTECT;
         *(uint64_t *)((char *)low + guard_size()) = CANARY;
         return GUARD_CANARY;
+}
+
+/* Return: for how many of the pages the kernel took the advice, the first ones. */
+static size_t advise_many(void *const pages[], size_t n, int advice)
+{
+        struct iovec ranges[GUARD_MANY];
+        ssize_t advised;
+        int self;
+
+        for (size_t i = 0; i < n; i++)
+                ranges[i] = (struct iovec){ pages[i], guard_size() };
+        self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+        if (self < 0)
+                return 0;
+        advised = syscall(SYS_process_madvise, self, ranges, n, advice, 0);
+        close(self);
+        return advised < 0 ? 0 : (size_t)advised / guard_size();
+}
+
+size_t guard_install_many(void *const lows[], void *const pages[], size_t n)
+{
+        if (sanitizer_has_old_kernel() || !atomic_load_explicit(&proven, memory_order_relaxed) ||
+            atomic_load_explicit(&best, memory_order_relaxed) != GUARD_MADVISE)
+                return 0;
+        n = advise_many(lows, n, MADV_GUARD_INSTALL);
+        if (n > 0)
+                advise_many(pages, n, MADV_POPULATE_WRITE); /* or they are when they are touched */
+        return n;
 }
 
 void guard_removed(enum guard guard)

@@ -15,6 +15,8 @@
 
 enum guard { GUARD_MADVISE, GUARD_MPROTECT, GUARD_CANARY };
 
+#define GUARD_MANY 32
+
 size_t guard_size(void);
 
 /* Reserves memory that is taken as it is touched.  Return: NULL without address space. */
@@ -24,6 +26,11 @@ void guard_unmap(void *mapping, size_t size);
 /* Forbids the guard_size() bytes from `low` on.  Return: how; GUARD_CANARY: not at all, but for
  * a word that was written at low + guard_size(). */
 enum guard guard_install(void *low);
+
+/* The same for many by one system call, and the `page` of each made resident.  A system call and
+ * a page fault apiece cost 2.0 microseconds, this 1.5.  Return: how many have GUARD_MADVISE now,
+ * the first ones; the others are left as they were. */
+size_t guard_install_many(void *const lows[], void *const pages[], size_t n);
 
 /* Undoes the accounting, before the mapping that holds `low` goes away. */
 void guard_removed(enum guard guard);

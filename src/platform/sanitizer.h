@@ -276,6 +276,16 @@ static ALWAYS_INLINE void sanitizer_stack_reused(struct sanitizer_stack *stack, 
         (void)stack, (void)low, (void)size;
 }
 
+/* Whether system calls are looked through by a tool that does not know the newer ones. */
+static inline bool sanitizer_has_old_kernel(void)
+{
+#if SANITIZER_VALGRIND
+        return RUNNING_ON_VALGRIND;
+#else
+        return false;
+#endif
+}
+
 /* What was written before the release is seen after the acquire of the same address: tells TSan
  * of a hand-over between flows (spawn, wake, join) that it cannot see in the atomics. */
 static ALWAYS_INLINE void sanitizer_release(void *address)

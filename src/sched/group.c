@@ -29,7 +29,6 @@ static int scheduler_init(struct group *group, unsigned index)
         scheduler->spin_ns = SCHEDULER_SPIN_NS;
         random_init(&scheduler->random, scheduler->id);
         atomic_init(&scheduler->asleep_until, INT64_MIN);
-        atomic_init(&scheduler->seen_taken, UINT64_MAX);
         list_init(&scheduler->calls);
         timers_init(&scheduler->timers);
         if (!deque_init(&scheduler->ready))

@@ -76,8 +76,8 @@ struct fib_scheduler {
         alignas(CACHE_LINE) struct inbox inbox;
         atomic_bool asleep; /* sleep.c; whoever clears it writes to wake_fd */
         atomic_int_least64_t asleep_until;
-        atomic_uint_least64_t seen_taken; /* sleep.c: tasks taken from `ready` when a peer looked */
-        atomic_int_least64_t seen_at;     /* and when that was */
+        atomic_int_least64_t seen_at;     /* sleep.c: since when peers have seen work in `ready` */
+        atomic_uint_least64_t seen_taken; /* and how much had been taken then */
         atomic_uint watches;              /* descriptors waited for here */
         atomic_uint visitors;             /* threads of no group that are handing a task over */
         atomic_uint_least32_t runcount;   /* written by the owner */

@@ -72,16 +72,21 @@ void scheduler_send(struct fib_scheduler *scheduler, struct task *task)
                 atomic_fetch_sub_explicit(&scheduler->visitors, 1, memory_order_release);
 }
 
-/* Whether a peer has much, or has not taken any of it for a while. */
+/* Whether a peer has much, or has had some for a while without coming to the end of it.  Whoever
+ * looks leaves behind when it first saw that. */
 static bool is_behind(struct fib_scheduler *peer)
 {
+        uint64_t length = deque_length(&peer->ready);
         uint64_t taken = deque_taken(&peer->ready);
         int64_t now;
 
-        if (deque_length(&peer->ready) >= STEAL_AT_ONCE)
+        if (length >= STEAL_AT_ONCE)
                 return true;
-        now = clock_now();
-        if (atomic_load_explicit(&peer->seen_taken, memory_order_relaxed) != taken) {
+        now = length ? clock_now() : 0;
+        if (length == 0 ||
+            (length == 1 &&
+             atomic_load_explicit(&peer->seen_taken, memory_order_relaxed) != taken) ||
+            atomic_load_explicit(&peer->seen_at, memory_order_relaxed) == 0) {
                 atomic_store_explicit(&peer->seen_at, now, memory_order_relaxed);
                 atomic_store_explicit(&peer->seen_taken, taken, memory_order_relaxed);
                 return false;
@@ -95,7 +100,7 @@ static bool steal_from(struct fib_scheduler *scheduler, struct fib_scheduler *pe
         uint64_t wanted = (deque_length(&peer->ready) + 1) / 2;
         uint64_t got;
 
-        if (wanted == 0 || !is_behind(peer))
+        if (!is_behind(peer))
                 return false;
         if (wanted > STEAL_MOST)
                 wanted = STEAL_MOST;
@@ -161,7 +166,7 @@ static bool peer_has_work(struct fib_scheduler *scheduler, struct fib_scheduler 
 
 static bool peer_is_behind(struct fib_scheduler *scheduler, struct fib_scheduler *peer)
 {
-        return deque_length(&peer->ready) > 0 && is_behind(peer);
+        return is_behind(peer);
 }
 
 static bool stopping(struct fib_scheduler *scheduler)
