@@ -3,14 +3,16 @@
 #
 # PREFIX, LIBDIR, DESTDIR  where "make install" puts things
 # ARGS                     passed on: make check ARGS=timer, make bench ARGS=yield
+# (bench/README.md tells about the bench verbs)
 
 PREFIX ?= /usr/local
 LIBDIR ?= lib
 
-.PHONY: help all run check bench asan tsan valgrind stress cross lint format install deps clean
+.PHONY: help all run check bench bench-peers bench-peers-deps bench-check asan tsan valgrind stress \
+	cross lint format install deps clean
 
 help:      ## list the verbs
-	@sed -n 's/^\([a-z]*\): *## /\1	/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\): *## /\1	/p' Makefile | expand -t 20
 
 all:       ## build the library, tests, examples and benchmarks into build/
 	@tools/deps -q build
@@ -26,11 +28,25 @@ check:     ## build and run all tests (under two minutes)
 	@tools/build build
 	@tools/check build $(ARGS)
 
-bench:     ## build for release and measure
+bench:     ## build for release and measure: about a minute
 	@tools/deps -q build
 	@tools/build build-release
 	@build-release/bench/limits
-	@build-release/bench/bench $(ARGS)
+	@bench/run --quick $(ARGS)
+
+bench-peers: ## the same beside Go, Tokio, ...: writes bench/results.md (most of an hour)
+	@tools/deps -q build test
+	@tools/build build-release
+	@bench/peers/build-all build-release/peers
+	@bench/all $(ARGS)
+
+bench-peers-deps: ## install those peers
+	@tools/deps peers
+
+bench-check: ## instructions and atomic operations, against those recorded
+	@tools/deps -q build test
+	@tools/build build-release
+	@bench/counts --check $(ARGS)
 
 asan:      ## the tests under AddressSanitizer and UBSan
 	@tools/deps -q build test

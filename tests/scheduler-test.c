@@ -282,6 +282,64 @@ static bool has_no_work(void *arg)
         return !fib_scheduler_work_pending(arg);
 }
 
+/* Counts go up with what they count. */
+static void *sleep_and_look(void *arg)
+{
+        fib_scheduler *scheduler = fib_scheduler_current(), *peer;
+        fib_stats before, after, peers;
+
+        fib_scheduler_stats(scheduler, &before);
+        for (int i = 0; i < 20; i++)
+                fib_sleep(FIB_MILLISECOND);
+        fib_scheduler_stats(scheduler, &after);
+        ck_assert_uint_ge(after.sleeps, before.sleeps + 10);
+        ck_assert_uint_ge(after.polls, before.polls);
+        ck_assert_uint_ge(after.failed_steals, before.failed_steals);
+        if (fib_scheduler_remote_peers(scheduler, &peer, 1) > 0) {
+                fib_scheduler_stats(peer, &peers);
+                ck_assert_uint_ge(peers.sleeps, 1);
+        }
+        fib_scheduler_stats(NULL, &after);
+        ck_assert_uint_eq(after.sleeps + after.polls + after.wakes, 0);
+        return NULL;
+}
+
+TEST_WORKERS(stats_count_what_a_scheduler_does)
+{
+        run_fibers(workers, sleep_and_look, NULL);
+}
+
+static void *count_and_compute(void *arg)
+{
+        atomic_fetch_add(&counted, 1);
+        for (volatile long i = 0; i < 300000;)
+                i = i + 1;
+        return NULL;
+}
+
+static void *spawn_for_thieves(void *arg)
+{
+        fib_scheduler *peer;
+        fib_stats stats;
+
+        fib_sleep(50 * FIB_MILLISECOND); /* so that the peer sleeps */
+        for (int i = 0; i < 200; i++)
+                ck_assert_int_eq(fib_spawn(count_and_compute, NULL), 0);
+        while (atomic_load(&counted) < 200)
+                fib_yield();
+        ck_assert_uint_eq(fib_scheduler_remote_peers(fib_scheduler_current(), &peer, 1), 1);
+        fib_scheduler_stats(peer, &stats);
+        ck_assert_uint_ge(stats.steals, 1);
+        ck_assert_uint_ge(stats.stolen, stats.steals);
+        ck_assert_uint_ge(stats.wakes, 1);
+        return NULL;
+}
+
+TEST(stats_tell_of_steals)
+{
+        run_fibers(2, spawn_for_thieves, NULL);
+}
+
 TEST(runcount_counts_each_task_and_each_return_from_a_wait)
 {
         fib_scheduler *scheduler = scheduler_new(1);
@@ -374,7 +432,7 @@ TEST(a_run_on_a_scheduler_that_runs_is_refused)
 TESTS("scheduler", a_scheduler_runs_its_tasks_until_it_is_finished, bad_arguments_are_refused,
       a_scheduler_knows_the_thread_that_runs_it, a_task_from_another_thread_wakes_a_sleeper,
       a_scheduler_that_runs_is_busy_for_others, each_scheduler_knows_its_peers,
-      choose_parallel_gives_each_the_same_chance,
-      runcount_counts_each_task_and_each_return_from_a_wait,
+      choose_parallel_gives_each_the_same_chance, stats_count_what_a_scheduler_does,
+      stats_tell_of_steals, runcount_counts_each_task_and_each_return_from_a_wait,
       work_is_pending_while_there_are_tasks_or_timers,
       a_run_on_a_given_scheduler_leaves_it_in_place, a_run_on_a_scheduler_that_runs_is_refused)

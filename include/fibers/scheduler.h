@@ -34,6 +34,19 @@ FIB_API bool fib_scheduler_kernel_thread(fib_scheduler *scheduler, pthread_t *re
 /* How many tasks it has run, modulo 2^32; a fiber's each return from a wait counts as one. */
 FIB_API uint32_t fib_scheduler_runcount(fib_scheduler *scheduler);
 
+/* What a scheduler has done beside running tasks, since it was made. */
+typedef struct fib_stats {
+        uint64_t polls;         /* looks at descriptors and timers while it had work */
+        uint64_t sleeps;        /* in the kernel, for want of work */
+        uint64_t wakes;         /* from those, by other threads */
+        uint64_t steals;        /* times that it took tasks from a peer */
+        uint64_t stolen;        /* tasks that it took so */
+        uint64_t failed_steals; /* times that it looked for some before it slept, and found none */
+} fib_stats;
+
+/* Any thread may ask; the figures of a running scheduler are not of one moment.  NULL: zeros. */
+FIB_API void fib_scheduler_stats(const fib_scheduler *scheduler, fib_stats *ret);
+
 /* Writes up to n of its peers, itself not among them.  Return: how many there are. */
 FIB_API size_t fib_scheduler_remote_peers(fib_scheduler *scheduler, fib_scheduler *ret[], size_t n);
 

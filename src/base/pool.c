@@ -86,7 +86,8 @@ static struct slab *slab_new(bool huge)
 static void slab_init(struct slab *slab)
 {
         slab->free = NULL;
-        slab->carved = (sizeof(*slab) + STEP - 1) / STEP * STEP;
+        /* So that what has the size of a cache line is one. */
+        slab->carved = (sizeof(*slab) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
         slab->used = 0;
         list_init(&slab->link);
 }

@@ -108,21 +108,21 @@ static void fiber_run(struct task *task, struct fib_scheduler *scheduler)
 }
 
 /* The last thing that a fiber does before it waits, or for good (`dies`). */
-static ALWAYS_INLINE fib_value switch_to(struct frame *self, struct context *to,
-                                         struct sanitizer_stack *to_sanitizer, bool dies)
+static ALWAYS_INLINE intptr_t switch_to(struct frame *self, struct context *to,
+                                        struct sanitizer_stack *to_sanitizer, bool dies)
 {
 #if SANITIZER_ADDRESS || SANITIZER_THREAD
         sanitizer_before_switch(&self->stack->sanitizer, to_sanitizer, dies);
         context_switch(&self->context, to);
         sanitizer_after_switch(&self->stack->sanitizer);
-        return self->context.value;
+        return self->context.value.num;
 #else
         return context_switch_last(&self->context, to);
 #endif
 }
 
-static ALWAYS_INLINE fib_value switch_to_fiber(struct fib_scheduler *scheduler, struct frame *self,
-                                               struct frame *next, bool dies)
+static ALWAYS_INLINE intptr_t switch_to_fiber(struct fib_scheduler *scheduler, struct frame *self,
+                                              struct frame *next, bool dies)
 {
         exception_swap(worker_of(scheduler)->exception_globals, &self->exceptions,
                        &next->exceptions);
@@ -130,8 +130,8 @@ static ALWAYS_INLINE fib_value switch_to_fiber(struct fib_scheduler *scheduler, 
         return switch_to(self, &next->context, &next->stack->sanitizer, dies);
 }
 
-static ALWAYS_INLINE fib_value switch_to_worker(struct fib_scheduler *scheduler, struct frame *self,
-                                                bool dies)
+static ALWAYS_INLINE intptr_t switch_to_worker(struct fib_scheduler *scheduler, struct frame *self,
+                                               bool dies)
 {
         struct worker *worker = worker_of(scheduler);
 
@@ -140,7 +140,7 @@ static ALWAYS_INLINE fib_value switch_to_worker(struct fib_scheduler *scheduler,
         return switch_to(self, &worker->context, &worker->sanitizer, dies);
 }
 
-fib_value fiber_leave_then(struct frame *self, void (*after)(struct worker *worker))
+intptr_t fiber_leave_then(struct frame *self, void (*after)(struct worker *worker))
 {
         struct fib_scheduler *scheduler = self->parker.scheduler;
 
@@ -150,7 +150,7 @@ fib_value fiber_leave_then(struct frame *self, void (*after)(struct worker *work
 }
 
 /* The same as leave().  `task`: the next one; NULL: not known yet. */
-static NOINLINE fib_value leave_slowly(struct frame *self, struct task *task)
+static NOINLINE intptr_t leave_slowly(struct frame *self, struct task *task)
 {
         struct fib_scheduler *scheduler = self->parker.scheduler;
         struct frame *next;
@@ -162,7 +162,7 @@ static NOINLINE fib_value leave_slowly(struct frame *self, struct task *task)
         if (!task)
                 task = scheduler_next_slowly(scheduler);
         if (task == &self->parker.task)
-                return self->parker.value;
+                return self->parker.value.num;
         next = task ? frame_for(scheduler, task) : NULL;
         if (next)
                 return switch_to_fiber(scheduler, self, next, false);
@@ -171,7 +171,7 @@ static NOINLINE fib_value leave_slowly(struct frame *self, struct task *task)
 }
 
 /* Without a call in between, so that nothing is saved but by the switch. */
-static ALWAYS_INLINE fib_value leave(struct frame *self)
+static ALWAYS_INLINE intptr_t leave(struct frame *self)
 {
         struct fib_scheduler *scheduler = self->parker.scheduler;
         struct task *task = NULL;
@@ -184,7 +184,7 @@ static ALWAYS_INLINE fib_value leave(struct frame *self)
         return leave_slowly(self, task);
 }
 
-fib_value fiber_leave(struct frame *self)
+intptr_t fiber_leave(struct frame *self)
 {
         return leave(self);
 }
@@ -266,7 +266,7 @@ static struct frame *frame_of(struct parker *parker)
         return container_of(parker, struct frame, parker);
 }
 
-static fib_value park(struct parker *parker)
+static intptr_t park(struct parker *parker)
 {
         return leave(frame_of(parker));
 }

@@ -137,15 +137,15 @@ static inline struct frame *frame_current(void)
 }
 
 /* Leaves the calling fiber for whatever is to run next; returns when its turn has come again, with
- * parker.value.  To be the last thing that its caller does (context_switch_last). */
-fib_value fiber_leave(struct frame *frame);
+ * parker.value, as the word that it is.  To be the last thing that its caller does (context_switch_last). */
+intptr_t fiber_leave(struct frame *frame);
 
 /* The same where parker.value is `true`, in the register that returns a bool too. */
 bool fiber_leave_true(struct frame *frame) __asm__("fiber_leave") HIDDEN;
 
 /* The same by way of scheduler_run()'s stack, where after() is called with worker->left set: the
  * fiber is off its own by then. */
-fib_value fiber_leave_then(struct frame *frame, void (*after)(struct worker *worker));
+intptr_t fiber_leave_then(struct frame *frame, void (*after)(struct worker *worker));
 
 /* Ends a fiber: tells who joins it, and gives up its own reference. */
 void fiber_finish(struct fib_fiber *fiber, void *result, bool cancelled);

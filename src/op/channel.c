@@ -283,14 +283,15 @@ static ALWAYS_INLINE void wait_in(fib_channel *channel, enum side side, struct d
 
 /* A direct call that needs some care: the lock is not the caller's, or the partner is in a choice,
  * or the caller is no fiber.  `entered`: the lock is held, by bias. */
-static NOINLINE fib_value exchange_slowly(fib_channel *channel, enum side side, fib_value value,
-                                          bool entered)
+static NOINLINE intptr_t exchange_slowly(fib_channel *channel, enum side side, fib_value value,
+                                         bool entered)
 {
         struct parker *parker = *parker_slot();
         unsigned seat = scheduler_seat();
         struct thread_parker thread;
         struct direct direct;
         fib_waiter *theirs;
+        intptr_t got;
 
         if (!entered)
                 entered = biased_lock_acquire(&channel->lock, seat);
@@ -298,7 +299,7 @@ static NOINLINE fib_value exchange_slowly(fib_channel *channel, enum side side, 
         if (theirs) {
                 biased_lock_release(&channel->lock, seat, entered);
                 perform_wake(theirs->perform, theirs, false);
-                return value;
+                return value.num;
         }
         if (parker && parker->direct) {
                 wait_in(channel, side, parker->direct, value);
@@ -309,14 +310,14 @@ static NOINLINE fib_value exchange_slowly(fib_channel *channel, enum side side, 
         direct_init(&direct, direct.perform.parker);
         wait_in(channel, side, &direct, value);
         biased_lock_release(&channel->lock, seat, entered);
-        value = perform_park(&direct.perform);
+        got = perform_park(&direct.perform);
         perform_end(&direct.perform, &thread);
-        return value;
+        return got;
 }
 
 /* A direct call: one look and, if nobody is there, one wait, under one lock.  Here for who owns
  * the lock, and a partner in a direct call of its own: without a call in between. */
-static ALWAYS_INLINE fib_value exchange_now(fib_channel *channel, enum side side, fib_value value)
+static ALWAYS_INLINE intptr_t exchange_now(fib_channel *channel, enum side side, fib_value value)
 {
         struct fib_scheduler *scheduler = scheduler_current();
         struct parker *parker = scheduler ? scheduler->running : NULL;
@@ -336,7 +337,7 @@ static ALWAYS_INLINE fib_value exchange_now(fib_channel *channel, enum side side
         value = pass(channel, side, value, theirs);
         biased_lock_leave(scheduler->seat);
         wake_direct(theirs);
-        return value;
+        return value.num;
 }
 
 void fib_put(fib_channel *channel, fib_value message)
@@ -346,8 +347,11 @@ void fib_put(fib_channel *channel, fib_value message)
                 exchange_now(channel, PUT, message);
 }
 
-fib_value fib_get(fib_channel *channel)
+/* fib_get(), which returns the word as a union: in the same register on every processor here. */
+FIB_API intptr_t get_word(fib_channel *channel) __asm__("fib_get");
+
+intptr_t get_word(fib_channel *channel)
 {
         assert(channel);
-        return channel ? exchange_now(channel, GET, fib_num(0)) : fib_num(0);
+        return channel ? exchange_now(channel, GET, fib_num(0)) : 0;
 }

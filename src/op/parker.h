@@ -15,8 +15,8 @@ struct general;
 
 struct parker_ops {
         /* Waits until resume() is called, once for each call; before it or meanwhile.
-         * Return: parker->value, so that a direct call can end in this one. */
-        fib_value (*park)(struct parker *parker);
+         * Return: parker->value, as a word, so that a direct call can end in this one. */
+        intptr_t (*park)(struct parker *parker);
 
         /* What parker_resume() does, unless that is a push in the parker's own thread. */
         void (*resume)(struct parker *parker, bool in_handler);

@@ -97,7 +97,7 @@ static inline void perform_end(struct fib_perform *perform, struct thread_parker
         }
 }
 
-static inline fib_value perform_park(struct fib_perform *perform)
+static inline intptr_t perform_park(struct fib_perform *perform)
 {
         perform->parker->perform = perform;
         return perform->parker->ops->park(perform->parker);

@@ -165,7 +165,7 @@ static void poll_watches(struct thread_parker *thread, int64_t deadline)
         }
 }
 
-static fib_value park(struct parker *parker)
+static intptr_t park(struct parker *parker)
 {
         struct thread_parker *thread = thread_of(parker);
         int64_t deadline;
@@ -180,7 +180,7 @@ static fib_value park(struct parker *parker)
                         futex_wait(&thread->word, WAITING, deadline);
         }
         atomic_store_explicit(&thread->word, WAITING, memory_order_relaxed);
-        return parker->value;
+        return parker->value.num;
 }
 
 static const struct parker_ops thread_ops = {

@@ -122,15 +122,16 @@ static ALWAYS_INLINE void context_switch(struct context *from, struct context *t
 
 /* The same as the last thing that a function does: `return context_switch_last(from, to);`
  *
- * When something switches back, the caller's caller goes on, with from->value.  On x86-64 that is
+ * When something switches back, the caller's caller goes on, with from->value (as a word: compilers
+ * do not see a last call in one that returns a union).  On x86-64 that is
  * by a jump, as if nothing had been called: after a switch the processor predicts each `ret`
  * wrongly, 10 to 20 ns apiece (a channel's round trip has six of them). */
 #if defined(__x86_64__)
-fib_value context_switch_last(struct context *from, struct context *to);
+intptr_t context_switch_last(struct context *from, struct context *to);
 #else
-static ALWAYS_INLINE fib_value context_switch_last(struct context *from, struct context *to)
+static ALWAYS_INLINE intptr_t context_switch_last(struct context *from, struct context *to)
 {
         context_switch(from, to);
-        return from->value;
+        return from->value.num;
 }
 #endif

@@ -28,6 +28,26 @@ uint32_t fib_scheduler_runcount(fib_scheduler *scheduler)
         return scheduler ? atomic_load_explicit(&scheduler->runcount, memory_order_relaxed) : 0;
 }
 
+static uint64_t read_count(const atomic_uint_least64_t *count)
+{
+        return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+void fib_scheduler_stats(const fib_scheduler *scheduler, fib_stats *ret)
+{
+        *ret = (fib_stats){ .polls = 0 };
+        if (!scheduler)
+                return;
+        *ret = (fib_stats){
+                .polls = read_count(&scheduler->stats.polls),
+                .sleeps = read_count(&scheduler->stats.sleeps),
+                .wakes = read_count(&scheduler->stats.wakes),
+                .steals = read_count(&scheduler->stats.steals),
+                .stolen = read_count(&scheduler->stats.stolen),
+                .failed_steals = read_count(&scheduler->stats.failed_steals),
+        };
+}
+
 size_t fib_scheduler_remote_peers(fib_scheduler *scheduler, fib_scheduler *ret[], size_t n)
 {
         size_t peers = 0;

@@ -81,10 +81,14 @@ struct fib_scheduler {
         atomic_uint watches;              /* descriptors waited for here */
         atomic_uint visitors;             /* threads of no group that are handing a task over */
         atomic_uint_least32_t runcount;   /* written by the owner */
-        atomic_bool running_now;          /* a thread is in scheduler_run() */
-        pthread_t thread;                 /* while `attached` */
-        bool attached;                    /* both under the group's lock */
-        bool idle;                        /* under the group's lock */
+        struct {
+                atomic_uint_least64_t polls, sleeps, steals, stolen, failed_steals; /* the owner */
+                atomic_uint_least64_t wakes;                                        /* anyone */
+        } stats;
+        atomic_bool running_now; /* a thread is in scheduler_run() */
+        pthread_t thread;        /* while `attached` */
+        bool attached;           /* both under the group's lock */
+        bool idle;               /* under the group's lock */
         struct spinlock calls_lock;
         struct list calls; /* call.c: those that wait for a descriptor or a time */
 };
@@ -173,6 +177,13 @@ static inline int64_t scheduler_now(const struct fib_scheduler *scheduler)
 /* Binds it to the calling thread, and undoes that.  Fails: -EBUSY (either has another). */
 int scheduler_attach(struct fib_scheduler *scheduler);
 void scheduler_detach(struct fib_scheduler *scheduler);
+
+/* Adds to one of the owner's counts, which others only read. */
+static inline void scheduler_add(atomic_uint_least64_t *count, uint64_t n)
+{
+        atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n,
+                              memory_order_relaxed);
+}
 
 /* Runs it, attached, until finished(arg), which may be NULL, or group_stop(). */
 void scheduler_run(struct fib_scheduler *scheduler, bool (*finished)(void *arg), void *arg);

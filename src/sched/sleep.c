@@ -29,6 +29,7 @@ static bool wake(struct fib_scheduler *scheduler)
             !atomic_exchange_explicit(&scheduler->asleep, false, memory_order_seq_cst))
                 return false;
         atomic_fetch_sub_explicit(&scheduler->group->sleepers, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&scheduler->stats.wakes, 1, memory_order_relaxed);
         poller_wake(scheduler);
         return true;
 }
@@ -111,6 +112,10 @@ static bool steal_from(struct fib_scheduler *scheduler, struct fib_scheduler *pe
                         break;
                 scheduler_push(scheduler, task);
         }
+        if (got > 0) {
+                scheduler_add(&scheduler->stats.steals, 1);
+                scheduler_add(&scheduler->stats.stolen, got);
+        }
         return got > 0;
 }
 
@@ -156,7 +161,12 @@ static bool from_some_peer(struct fib_scheduler *scheduler, steal_fn *steal)
 
 bool scheduler_steal(struct fib_scheduler *scheduler)
 {
-        return scheduler->group->count > 1 && from_some_peer(scheduler, steal_from);
+        if (scheduler->group->count == 1)
+                return false;
+        if (from_some_peer(scheduler, steal_from))
+                return true;
+        scheduler_add(&scheduler->stats.failed_steals, 1);
+        return false;
 }
 
 static bool peer_has_work(struct fib_scheduler *scheduler, struct fib_scheduler *peer)
@@ -199,10 +209,12 @@ static bool search(struct fib_scheduler *scheduler)
                         sched_yield();
                 else
                         cpu_relax();
-                found = !inbox_empty(&scheduler->inbox) || stopping(scheduler) ||
-                        (scans && from_some_peer(scheduler, peer_is_behind));
-                if (group->crowded || i % 16 == 0)
-                        now = clock_now();
+                found = !inbox_empty(&scheduler->inbox);
+                if (!group->crowded && i % 8 > 0)
+                        continue; /* an answer is what we wait for most often */
+                found |= stopping(scheduler) ||
+                         (scans && from_some_peer(scheduler, peer_is_behind));
+                now = clock_now();
         }
         if (scans) {
                 /* Before `asleep` is set: who saw us search left its work before our last look. */
