@@ -9,6 +9,7 @@ static void *nothing(void *arg)
 
 static void run(long count)
 {
+        begin_time();
         for (long i = 0; i < count; i++)
                 spawn(nothing, NULL);
 }

@@ -9,6 +9,23 @@
 #define CANNOT 77
 
 static long count;
+static int64_t begin, end; /* end: 0: with the run */
+
+void begin_time(void)
+{
+        begin = fib_now();
+}
+
+void end_time(void)
+{
+        end = fib_now();
+}
+
+void cannot(const char *why)
+{
+        fprintf(stderr, "%s\n", why);
+        exit(CANNOT);
+}
 
 double once(long n)
 {
@@ -116,7 +133,7 @@ static void *first(void *arg)
 int main(int argc, char *argv[])
 {
         fib_run_options options = { .drain = workload.drain };
-        int64_t begin, ns;
+        int64_t ns;
 
         if (argc < 2) {
                 fprintf(stderr, "usage: %s WORKERS [COUNT]\n", argv[0]);
@@ -128,13 +145,11 @@ int main(int argc, char *argv[])
                 fprintf(stderr, "%s: WORKERS and COUNT are 1 or more\n", argv[0]);
                 return 2;
         }
-        if (options.parallelism < workload.workers) {
-                fprintf(stderr, "%s: for %u workers or more\n", argv[0], workload.workers);
-                return CANNOT;
-        }
-        begin = fib_now();
+        if (options.parallelism < workload.workers)
+                cannot("for more workers");
+        begin_time();
         check(fib_run(first, NULL, &options, NULL));
-        ns = fib_now() - begin;
+        ns = (end ? end : fib_now()) - begin;
         if (workload.print)
                 workload.print(count);
         else if (workload.steps)

@@ -32,6 +32,13 @@ void check(int r);
 /* Ends the program, saying what was wrong, unless `right`. */
 void expect(bool right, const char *what);
 
+/* Ends the program with the status of one that cannot do this. */
+void cannot(const char *why);
+
+/* The time begins and ends here, and not with the run. */
+void begin_time(void);
+void end_time(void);
+
 void spawn(fib_fn *fn, void *arg);
 
 /* On another worker; and to be joined. */

@@ -21,7 +21,7 @@
 /* In pauses of the processor, of some 40 ns: twice as long after each look, lest the holder's
  * cache line be taken away all the time. */
 #define FIRST_PAUSE 1
-#define LAST_PAUSE 32
+#define LAST_PAUSE 512
 
 struct fib_mutex {
         struct biased_lock lock;
@@ -150,10 +150,11 @@ static bool look_on(fib_mutex *mutex)
 {
         struct parker *parker = *parker_slot();
 
-        if (!parker || !parker->scheduler || parker->task.stealable || !parker->scheduler->shares ||
-            parker->scheduler->group->crowded)
+        if (!parker || !parker->scheduler || parker->task.stealable || !parker->scheduler->shares)
                 return false;
         for (int pause = FIRST_PAUSE; pause <= LAST_PAUSE; pause *= 2) {
+                if (parker->scheduler->group->crowded)
+                        sched_yield(); /* the holder may need this very processor */
                 for (int i = 0; i < pause; i++)
                         cpu_relax();
                 give_way(parker);

@@ -247,7 +247,8 @@ static void lay_out_plainly(struct layout *layout, fib_op *op, const uint8_t *or
 
 /* Performs any operation, whose reference it takes.  `tried`: the order in which the arms of a
  * plain one were just tried; or NULL. */
-static int perform_general(fib_op *op, fib_value *ret, bool wait, const uint8_t *tried)
+static ALWAYS_INLINE int perform_general(fib_op *op, fib_value *ret, bool wait,
+                                         const uint8_t *tried)
 {
         struct general general;
         struct fib_perform *perform = &general.perform;
@@ -344,22 +345,27 @@ static int try_plainly(fib_op *op, fib_value *ret, uint8_t ret_order[PLAIN_MOST]
         return -EAGAIN;
 }
 
-static int perform_op(fib_op *op, fib_value *ret, bool wait)
+/* One function with perform_general() in it: a return after a wait is predicted wrongly, and there
+ * is one then. */
+static NOINLINE int perform_op(fib_op *op, fib_value *ret, bool wait)
 {
         uint8_t order[PLAIN_MOST];
+        const uint8_t *tried = NULL;
         int r;
 
         if (!op)
                 return -ENOMEM;
         if (atomic_load_explicit(&op->refs, memory_order_relaxed) == 0)
                 return -EINVAL; /* at best: the memory may be another operation's by now */
-        if (!op->plain || op->arms > PLAIN_MOST)
-                return perform_general(op, ret, wait, NULL);
-        r = try_plainly(op, ret, order);
-        if (r == -EAGAIN && wait)
-                return perform_general(op, ret, wait, order);
-        fib_op_unref(op);
-        return r;
+        if (op->plain && op->arms <= PLAIN_MOST) {
+                r = try_plainly(op, ret, order);
+                if (r != -EAGAIN || !wait) {
+                        fib_op_unref(op);
+                        return r;
+                }
+                tried = order;
+        }
+        return perform_general(op, ret, wait, tried);
 }
 
 int fib_perform(fib_op *op, fib_value *ret)

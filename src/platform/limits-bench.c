@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include "platform/clock.h"
 #include "platform/compiler.h"
 #include "platform/context.h"
@@ -84,10 +85,50 @@ static void measure(const char *name, void (*fn)(long rounds), long rounds, long
         fflush(stdout);
 }
 
-int main(void)
-{
-        char *stack = malloc(STACK_SIZE);
+/* What it costs to touch four lines in each of so many pages, as far apart as stacks are, when each
+ * tells where the next one is: what no scheduler with so many fibers can go below. */
+#define PAGE_STRIDE ((size_t)260 << 10)
+#define LINE (64 / sizeof(void *))
+#define TOUCHES 2000000
 
+static int touch_pages(size_t pages)
+{
+        char *memory = mmap(NULL, pages * PAGE_STRIDE, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        size_t turns = TOUCHES / pages + 1;
+        void **page;
+        int64_t begin;
+
+        if (memory == MAP_FAILED)
+                return 1;
+        madvise(memory, pages * PAGE_STRIDE, MADV_NOHUGEPAGE);
+        for (size_t i = 0; i < pages; i++) {
+                page = (void **)(memory + i * PAGE_STRIDE + i % 7 * 320);
+                *page = memory + (i + 1) % pages * PAGE_STRIDE + (i + 1) % pages % 7 * 320;
+                for (size_t line = 1; line < 4; line++)
+                        page[line * LINE] = *page;
+        }
+        page = (void **)memory;
+        begin = clock_now();
+        for (size_t i = 0; i < turns * pages; i++) {
+                page[LINE] = page[2 * LINE];
+                page[3 * LINE] = page[LINE];
+                page = *page;
+                __asm__ volatile("" : "+r"(page) : : "memory");
+        }
+        printf("%.2f\n", (double)(clock_now() - begin) / (double)(turns * pages));
+        munmap(memory, pages * PAGE_STRIDE);
+        return 0;
+}
+
+/* Without arguments: all of the above; "pages COUNT": touch_pages(). */
+int main(int argc, char *argv[])
+{
+        char *stack;
+
+        if (argc == 3)
+                return touch_pages((size_t)atol(argv[2]));
+        stack = malloc(STACK_SIZE);
         if (!stack)
                 return 1;
         context_init(&inside, stack + STACK_SIZE, bounce, NULL);

@@ -20,6 +20,7 @@
  * two workers 1,030 ms instead of 110, get-or-timeout 2,660 ns instead of 130.) */
 #define STEAL_AT_ONCE 1024
 #define STEAL_AFTER_NS 50000
+#define STEAL_AFTER_CROWDED_NS 1600000 /* more schedulers than processors: it gains little */
 
 /* Return: whether it slept. */
 static bool wake(struct fib_scheduler *scheduler)
@@ -92,7 +93,8 @@ static bool is_behind(struct fib_scheduler *peer)
                 atomic_store_explicit(&peer->seen_taken, taken, memory_order_relaxed);
                 return false;
         }
-        return now - atomic_load_explicit(&peer->seen_at, memory_order_relaxed) >= STEAL_AFTER_NS;
+        return now - atomic_load_explicit(&peer->seen_at, memory_order_relaxed) >=
+               (peer->group->crowded ? STEAL_AFTER_CROWDED_NS : STEAL_AFTER_NS);
 }
 
 /* Takes up to half of what a peer offers. */
