@@ -331,7 +331,7 @@ static void *spawn_for_thieves(void *arg)
         fib_scheduler_stats(peer, &stats);
         ck_assert_uint_ge(stats.steals, 1);
         ck_assert_uint_ge(stats.stolen, stats.steals);
-        ck_assert_uint_ge(stats.wakes, 1);
+        ck_assert_uint_le(stats.wakes, stats.sleeps); /* it may have been awake, searching */
         return NULL;
 }
 
