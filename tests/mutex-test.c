@@ -70,7 +70,7 @@ TEST_WORKERS(threads_and_fibers_share_one)
 }
 
 /* In the order of asking, and a newcomer does not overtake. */
-static unsigned order[FIBERS], order_count;
+static unsigned order[FIBERS + 1], order_count;
 
 static void *note_when_held(void *arg)
 {
@@ -99,6 +99,7 @@ TEST(who_asks_first_is_served_first)
         run_fibers(1, let_them_queue, NULL);
         for (unsigned i = 0; i < FIBERS; i++)
                 ck_assert_uint_eq(order[i], i);
+        ck_assert_uint_eq(order[FIBERS], 99);
         fib_mutex_unref(mutex);
 }
 
