@@ -287,6 +287,56 @@ TEST(performing_takes_one_reference)
         ck_assert_int_eq(atomic_load(&probe.destroys), 1);
 }
 
+/* Also where a reference that was just given up is kept for the next perform. */
+static void *give_up_references(void *arg)
+{
+        struct probe probe = { PROBE_AT_TRY };
+        struct probe other = { PROBE_AT_TRY };
+        fib_op *op = probe_op(&probe);
+        fib_op *choice = fib_choice(probe_op(&other), probe_op(&other));
+
+        for (int i = 0; i < 10; i++) {
+                ck_assert_int_eq(fib_perform(fib_op_ref(op), NULL), 0);
+                ck_assert_int_ge(fib_perform(fib_op_ref(choice), NULL), 0);
+                ck_assert_int_eq(fib_perform(fib_op_ref(op), NULL), 0);
+        }
+        ck_assert_int_eq(atomic_load(&probe.destroys), 0);
+        fib_op_unref(op);
+        ck_assert_int_eq(atomic_load(&probe.destroys), 1);
+        ck_assert_int_ge(fib_perform(fib_op_ref(choice), NULL), 0);
+        ck_assert_int_eq(atomic_load(&other.destroys), 0);
+        ck_assert_int_ge(fib_perform(choice, NULL), 0);
+        ck_assert_int_eq(atomic_load(&other.destroys), 2);
+        return NULL;
+}
+
+TEST_WORKERS(the_last_reference_destroys_at_once)
+{
+        run_fibers(workers, give_up_references, NULL);
+        give_up_references(NULL);
+}
+
+/* One that is kept elsewhere goes when that scheduler looks up. */
+static fib_op *shared_op;
+
+static void *perform_and_sleep(void *arg)
+{
+        ck_assert_int_eq(fib_perform(fib_op_ref(shared_op), NULL), 0);
+        fib_sleep(FIB_MILLISECOND);
+        return NULL;
+}
+
+TEST_WORKERS(no_scheduler_keeps_a_reference_for_long)
+{
+        struct probe probe = { PROBE_AT_TRY };
+
+        shared_op = probe_op(&probe);
+        run_fibers(workers, perform_and_sleep, NULL);
+        ck_assert_int_eq(atomic_load(&probe.destroys), 0);
+        fib_op_unref(shared_op);
+        ck_assert_int_eq(atomic_load(&probe.destroys), 1);
+}
+
 TEST(an_operation_may_never_be_performed)
 {
         struct probe probe = { PROBE_AT_TRY };
@@ -360,5 +410,6 @@ TESTS("operation", wraps_run_inner_first, wraps_around_a_choice_apply_to_the_arm
       a_guard_runs_though_another_arm_is_ready, a_guard_may_give_a_guard,
       a_guard_that_gives_nothing_fails_the_whole_perform, what_a_guard_gives_is_released,
       try_does_what_is_ready, try_does_not_wait_and_leaves_nothing, performing_takes_one_reference,
+      the_last_reference_destroys_at_once, no_scheduler_keeps_a_reference_for_long,
       an_operation_may_never_be_performed, a_missing_operation_fails_and_releases_the_others,
       a_missing_function_or_object_gives_no_operation, an_operation_without_references_is_refused)

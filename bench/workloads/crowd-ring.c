@@ -23,7 +23,7 @@ static void *pass_on(void *arg)
 static void run(long count)
 {
         members = count;
-        channels = allocate((size_t)count, sizeof(channels[0]));
+        channels = allocate((size_t)count, sizeof(fib_channel *));
         done = new_channel();
         for (long i = 0; i < count; i++)
                 channels[i] = new_channel();

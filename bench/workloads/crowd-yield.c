@@ -31,7 +31,7 @@ static void run(long count)
 
 static double switches(long count)
 {
-        return (double)(SWITCHES / count + 1) * (double)count;
+        return (double)(rounds * count);
 }
 
 const struct workload workload = { .count = 10, .run = run, .steps = switches };

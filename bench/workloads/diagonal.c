@@ -61,8 +61,8 @@ static void *take_root(void *arg)
 static void run(long count)
 {
         dimensions = count;
-        dims = allocate((size_t)count, sizeof(dims[0]));
-        squares = allocate((size_t)count, sizeof(squares[0]));
+        dims = allocate((size_t)count, sizeof(fib_channel *));
+        squares = allocate((size_t)count, sizeof(fib_channel *));
         integers = new_channel();
         sums = new_channel();
         lengths = new_channel();

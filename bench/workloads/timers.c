@@ -48,11 +48,14 @@ static void print(long count)
 {
         size_t n = (size_t)count * SLEEPS;
         int64_t *late = allocate(n, sizeof(late[0]));
+        const int64_t *half, *last_percent;
 
         for (size_t i = 0; i < n; i++)
                 late[i] = sleepers[i / SLEEPS].late[i % SLEEPS];
         qsort(late, n, sizeof(late[0]), compare);
-        printf("%.1f %.1f\n", (double)late[n / 2] / 1e3, (double)late[n * 99 / 100] / 1e3);
+        half = &late[n / 2];
+        last_percent = &late[n * 99 / 100];
+        printf("%.1f %.1f\n", (double)*half / 1e3, (double)*last_percent / 1e3);
         free(late);
         free(sleepers);
 }

@@ -276,7 +276,7 @@ static void resume(struct parker *parker, bool in_handler)
         struct fib_scheduler *current = in_handler ? NULL : scheduler_current();
 
         /* Who readies itself must not be offered to peers before it has left its stack. */
-        if (parker->scheduler == current && current->running != parker)
+        if (current && parker->scheduler == current && current->running != parker)
                 scheduler_push(current, &parker->task);
         else
                 scheduler_send(parker->scheduler, &parker->task);

@@ -49,7 +49,7 @@ struct fib_fiber *fiber_new(fib_fn *fn, void *arg, const fib_spawn_options *opti
         fiber->migratable |= options->migratable;
         if (name) {
                 fiber->named = true;
-                strcpy(fiber->name, name);
+                memcpy(fiber->name, name, strlen(name) + 1);
         }
         return fiber;
 }

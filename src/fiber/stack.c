@@ -204,7 +204,7 @@ static void begin_some(struct stack *stack)
                 }
                 done = guard_install_many(lows, tops, n);
         }
-        for (size_t i = 0; i < done; i++)
+        for (size_t i = 0; i < n && i < done; i++)
                 begin(some[i], GUARD_MADVISE);
         if (!stack->begun)
                 begin(stack, guard_install(stack->low - guard_size()));

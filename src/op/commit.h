@@ -71,6 +71,9 @@ static inline unsigned commit_try(struct commit *commit)
 {
         if (commit_solo(commit))
                 return COMMIT_WAITING;
+        /* A choice that is done, and has not withdrawn yet, is met often. */
+        if (commit_state(commit) == COMMIT_SYNCHED)
+                return COMMIT_SYNCHED;
         return commit_move(commit, COMMIT_SYNCHED);
 }
 
