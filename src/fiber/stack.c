@@ -12,8 +12,8 @@
 #define KEEP_IDLE 4 /* slabs of which no stack is used */
 #define SLAB_BYTES ((size_t)64 << 20)
 #define SLAB_MOST 256
-#define COLOURS 7
-#define COLOUR_BYTES 320
+#define COLOURS 8
+#define COLOUR_BYTES 256
 
 /* At the start of the mapping that it describes, and gone with it. */
 struct slab {
