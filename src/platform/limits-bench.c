@@ -103,8 +103,8 @@ static int touch_pages(size_t pages)
                 return 1;
         madvise(memory, pages * PAGE_STRIDE, MADV_NOHUGEPAGE);
         for (size_t i = 0; i < pages; i++) {
-                page = (void **)(memory + i * PAGE_STRIDE + i % 7 * 320);
-                *page = memory + (i + 1) % pages * PAGE_STRIDE + (i + 1) % pages % 7 * 320;
+                page = (void **)(memory + i * PAGE_STRIDE + i % 8 * 256);
+                *page = memory + (i + 1) % pages * PAGE_STRIDE + (i + 1) % pages % 8 * 256;
                 for (size_t line = 1; line < 4; line++)
                         page[line * LINE] = *page;
         }
