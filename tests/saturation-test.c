@@ -104,6 +104,87 @@ TEST(a_pair_that_plays_does_not_starve_the_others)
         fib_channel_unref(pong);
 }
 
+/* Nor does it keep those from beginning that were spawned together with one of the two. */
+static unsigned long played;
+static unsigned begun;
+
+static void *play_first(void *arg)
+{
+        begun++;
+        while (!arg && begun < 2000) {
+                ck_assert_uint_lt(++played, 20000000);
+                fib_put(ping, fib_num(0));
+                fib_get(pong);
+        }
+        return NULL;
+}
+
+static void *spawn_family(void *arg)
+{
+        for (uintptr_t i = 0; (uintptr_t)arg == 600 && i < 2000; i++)
+                ck_assert_int_eq(fib_spawn(play_first, (void *)i), 0);
+        return NULL;
+}
+
+static void *spawn_strangers(void *arg)
+{
+        ck_assert_int_eq(fib_spawn(answer, NULL), 0);
+        for (uintptr_t i = 0; i < 3000; i++)
+                ck_assert_int_eq(fib_spawn(spawn_family, (void *)i), 0);
+        while (begun < 2000)
+                fib_yield();
+        return NULL;
+}
+
+TEST(who_is_spawned_beside_one_that_plays_begins_too)
+{
+        ping = fib_channel_new();
+        pong = fib_channel_new();
+        run_fibers(1, spawn_strangers, NULL);
+        fib_channel_unref(ping);
+        fib_channel_unref(pong);
+}
+
+/* A saturated scheduler shares what it spawns with a peer that has nothing to do. */
+static atomic_uint at_home, elsewhere;
+static fib_scheduler *home;
+
+static void *compute(void *arg)
+{
+        int64_t end = fib_now() + 50 * FIB_MICROSECOND;
+
+        while (fib_now() < end)
+                ;
+        atomic_fetch_add(fib_scheduler_current() == home ? &at_home : &elsewhere, 1);
+        return NULL;
+}
+
+static void *spawn_work(void *arg)
+{
+        for (int i = 0; (uintptr_t)arg == 600 && i < 2000; i++)
+                ck_assert_int_eq(fib_spawn(compute, NULL), 0);
+        return NULL;
+}
+
+static void *saturate_and_work(void *arg)
+{
+        fib_sleep(20 * FIB_MILLISECOND); /* so that the peer sleeps */
+        home = fib_scheduler_current();
+        for (uintptr_t i = 0; i < 3000; i++)
+                ck_assert_int_eq(fib_spawn(spawn_work, (void *)i), 0);
+        return NULL;
+}
+
+TEST(a_saturated_scheduler_shares_what_it_spawns)
+{
+        if (processor_count() < 2)
+                test_skip("one processor");
+        drain_fibers(2, saturate_and_work, NULL);
+        ck_assert_uint_eq(at_home + elsewhere, 2000);
+        ck_assert_uint_gt(at_home, 200);
+        ck_assert_uint_gt(elsewhere, 200);
+}
+
 /* Each wakes the next of its own two thousand waiters, and all have their turns. */
 static fib_condition *start;
 static atomic_uint woken;
@@ -154,4 +235,6 @@ TEST_WORKERS(no_leaf_of_a_wide_tree_is_lost)
 
 TESTS_WITHIN(20, "saturation", many_spawned_by_one_run_in_that_order,
              a_wide_tree_has_few_living_fibers, a_pair_that_plays_does_not_starve_the_others,
-             thousands_that_are_woken_at_once_all_run, no_leaf_of_a_wide_tree_is_lost)
+             who_is_spawned_beside_one_that_plays_begins_too,
+             a_saturated_scheduler_shares_what_it_spawns, thousands_that_are_woken_at_once_all_run,
+             no_leaf_of_a_wide_tree_is_lost)

@@ -15,8 +15,9 @@ FIB_API fib_mutex *fib_mutex_new(void);
 FIB_API fib_mutex *fib_mutex_ref(fib_mutex *mutex);
 FIB_API void fib_mutex_unref(fib_mutex *mutex);
 
-/* Waits until nobody holds it.  Who waits is served first come, first served: an unlock hands the
- * mutex over.  The operation's value is 0; it holds a reference to its mutex. */
+/* Waits until nobody holds it.  Among several schedulers, who finds it locked looks again for a few
+ * microseconds; who then still waits is served first come, first served, and before any newcomer:
+ * an unlock hands the mutex over.  The operation's value is 0; it holds a reference to its mutex. */
 FIB_API fib_op *fib_mutex_lock_op(fib_mutex *mutex);
 FIB_API void fib_mutex_lock(fib_mutex *mutex);
 

@@ -97,7 +97,8 @@ typedef struct fib_op_class {
         int (*block)(void *state, fib_waiter *waiter);
 
         /* Take `waiter` back: another arm was done, or none will be.  Not called for the waiter
-         * that was committed: whoever commits one takes it off its queue.  May be NULL. */
+         * that was committed: whoever commits one takes it off its queue.  It must not wait, as a
+         * fiber that is dropped in the middle would leave the other arms behind.  May be NULL. */
         void (*cancel)(void *state, fib_waiter *waiter);
 
         /* The operation's last reference is gone.  May be NULL. */

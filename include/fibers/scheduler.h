@@ -36,7 +36,7 @@ FIB_API uint32_t fib_scheduler_runcount(fib_scheduler *scheduler);
 
 /* What a scheduler has done beside running tasks, since it was made. */
 typedef struct fib_stats {
-        uint64_t polls;         /* looks at descriptors and timers while it had work */
+        uint64_t polls;         /* looks at descriptors and timers, sleeps aside */
         uint64_t sleeps;        /* in the kernel, for want of work */
         uint64_t wakes;         /* from those, by other threads */
         uint64_t steals;        /* times that it took tasks from a peer */

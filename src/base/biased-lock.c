@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/biased-lock.h"
+#include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include "platform/membarrier.h"
 
 #define EARN_FIRST 64
-#define EARN_MOST (1u << 20)
+#define EARN_MOST (1u << 14)
 
 struct seat seats[SEATS];
 
@@ -44,9 +46,13 @@ static void evict(struct biased_lock *lock, unsigned owner)
         unsigned most = atomic_load_explicit(&earn, memory_order_relaxed);
 
         if (most < EARN_MOST)
-                atomic_store_explicit(&earn, 2 * most, memory_order_relaxed);
+                atomic_store_explicit(&earn, 4 * most, memory_order_relaxed);
         atomic_store_explicit(&lock->seat, 0, memory_order_seq_cst);
-        membarrier_everywhere();
+        while (!membarrier_everywhere()) {
+                if (errno != ENOMEM)
+                        abort(); /* forbidden since it worked: the owner cannot be excluded */
+                spin(&rounds);
+        }
         /* Pairs with the stores in biased_lock_enter and biased_lock_leave. */
         while (atomic_load_explicit(&seats[owner].inside, memory_order_acquire) == lock)
                 spin(&rounds);
@@ -54,7 +60,7 @@ static void evict(struct biased_lock *lock, unsigned owner)
 
 void biased_lock_take(struct biased_lock *lock, unsigned seat)
 {
-        unsigned owner;
+        unsigned owner, needed;
 
         spinlock_acquire(&lock->held);
         owner = atomic_load_explicit(&lock->seat, memory_order_relaxed);
@@ -65,8 +71,11 @@ void biased_lock_take(struct biased_lock *lock, unsigned seat)
                 lock->streak = 0;
                 return;
         }
-        if (seat && ++lock->streak >= atomic_load_explicit(&earn, memory_order_relaxed)) {
+        needed = atomic_load_explicit(&earn, memory_order_relaxed);
+        if (seat && ++lock->streak >= needed) {
                 lock->streak = 0;
+                if (needed > EARN_FIRST)
+                        atomic_store_explicit(&earn, needed / 2, memory_order_relaxed);
                 /* Ours from the next entry on.  Others must take `held` first, which we have. */
                 atomic_store_explicit(&lock->seat, (uint16_t)seat, memory_order_relaxed);
         }

@@ -13,8 +13,10 @@
  * Reacquirable Locks", 2003, with membarrier(2)).  So either the owner sees that the lock is no
  * longer its own, or the other sees the owner inside and waits for it.
  *
- * A bias that is lost has cost two microseconds.  So the number of entries that earn one doubles
- * each time that any is lost, up to a million: all losses together cost less than the entries.
+ * A bias that is lost has cost two microseconds, as much as 400 entries save.  So the number of
+ * entries in a row that earn one, 64 at first, grows by four each time that any is lost, up to
+ * 16,384, and is halved each time that one is earned: where locks keep changing hands, losses come
+ * to a tenth of a nanosecond for each entry.
  *
  * As with a spinlock: nothing is allocated or called back, and no other lock is taken, while one
  * is held. */

@@ -4,7 +4,7 @@
  * The queue and the flag are under a lock of a few instructions, which is biased: a mutex that one
  * scheduler uses costs no atomic operation, any other two for a lock and an unlock.
  *
- * Where there are several processors, who finds it locked looks on for a moment before it joins
+ * Where there are several schedulers, who finds it locked looks on for a moment before it joins
  * the queue: most holders are about to unlock, and to be woken costs more.  Meanwhile it gives way
  * to others of its scheduler, for the mutex may have been handed to one of those.  (Without that,
  * 8 fibers on 2 processors: 2,000 to 10,000 ns a lock instead of 50; without looking on, 640.)

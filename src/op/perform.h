@@ -90,7 +90,6 @@ static inline void perform_begin(struct fib_perform *perform, unsigned state, st
 /* The performer goes on; nothing of it is published any more. */
 static inline void perform_end(struct fib_perform *perform, struct thread_parker *thread)
 {
-        perform->parker->perform = NULL;
         if (unlikely(perform->parker == &thread->parker)) {
                 *parker_slot() = NULL;
                 thread_parker_destroy(thread);
@@ -99,8 +98,13 @@ static inline void perform_end(struct fib_perform *perform, struct thread_parker
 
 static inline intptr_t perform_park(struct fib_perform *perform)
 {
-        perform->parker->perform = perform;
-        return perform->parker->ops->park(perform->parker);
+        struct parker *parker = perform->parker;
+        intptr_t value;
+
+        parker->perform = perform;
+        value = parker->ops->park(parker);
+        parker->perform = NULL;
+        return value;
 }
 
 /* Whoever has committed it calls this, last, with the arm that it was.  (A direct call needs no

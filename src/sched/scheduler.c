@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <limits.h>
 #include <sys/epoll.h>
 #include "base/biased-lock.h"
 #include "platform/clock.h"
@@ -16,6 +17,8 @@
 /* See the top of scheduler.h. */
 #define SATURATED 1024
 #define FAIR_EVERY 64
+#define SHARED_AT_ONCE 64
+#define FLUSH_EVERY (1u << 20)
 
 _Thread_local struct fib_scheduler *scheduler_of_thread;
 
@@ -46,8 +49,14 @@ void scheduler_push_deep(struct fib_scheduler *scheduler, struct task *task)
 {
         struct queue *deep = &scheduler->deep;
 
+        /* Without a running fiber: an event gave it, or a task that is none. */
+        if (task->stealable && scheduler->shares &&
+            (!scheduler->running || scheduler_has_idle_peer(scheduler))) {
+                scheduler_push_ready(scheduler, task);
+                return;
+        }
         if (!scheduler->running) {
-                scheduler_push_last(scheduler, task); /* an event, or another thread, gave it */
+                scheduler_push_last(scheduler, task);
                 return;
         }
         scheduler->pushed++;
@@ -65,6 +74,25 @@ void scheduler_push_deep(struct fib_scheduler *scheduler, struct task *task)
         scheduler->place = &task->link;
 }
 
+/* Offers peers what they may take of the first `most` tasks in `deep`. */
+static void share_deep(struct fib_scheduler *scheduler, unsigned most)
+{
+        struct queue kept = { NULL, NULL };
+        struct link *link;
+
+        scheduler->place = NULL;
+        while (most-- > 0 && (link = queue_pop(&scheduler->deep))) {
+                if (task_of_link(link)->stealable && scheduler->shares) {
+                        scheduler->pushed--;
+                        scheduler_push_ready(scheduler, task_of_link(link));
+                } else {
+                        queue_push(&kept, link);
+                }
+        }
+        queue_splice(&kept, &scheduler->deep);
+        scheduler->deep = kept;
+}
+
 bool scheduler_receive(struct fib_scheduler *scheduler)
 {
         struct queue queue;
@@ -73,8 +101,15 @@ bool scheduler_receive(struct fib_scheduler *scheduler)
         if (inbox_empty(&scheduler->inbox))
                 return false;
         queue = inbox_take(&scheduler->inbox);
-        while ((link = queue_pop(&queue)))
-                scheduler_push(scheduler, task_of_link(link));
+        while ((link = queue_pop(&queue))) {
+                struct task *task = task_of_link(link);
+
+                /* Not to `deep`: the running task has nothing to do with it. */
+                if (task->stealable && scheduler->shares)
+                        scheduler_push_ready(scheduler, task);
+                else
+                        scheduler_push_last(scheduler, task);
+        }
         return true;
 }
 
@@ -137,7 +172,9 @@ static struct task *take_deep(struct fib_scheduler *scheduler)
         struct task *task = NULL;
 
         scheduler->place = NULL;
-        if (++scheduler->fairness % FAIR_EVERY == 0)
+        if (++scheduler->fairness % FLUSH_EVERY == 0)
+                queue_splice(&scheduler->queue, &scheduler->deep); /* its bottom waits as well */
+        if (scheduler->fairness % FAIR_EVERY == 0)
                 task = take(scheduler);
         if (!task)
                 task = task_of_link(queue_pop(&scheduler->deep));
@@ -154,7 +191,7 @@ static struct task *take_carefully(struct fib_scheduler *scheduler)
                 scheduler_receive(scheduler);
                 return take_any(scheduler);
         }
-        if (scheduler->saturated) {
+        if (scheduler_saturated(scheduler)) {
                 scheduler_receive(scheduler);
                 return take_deep(scheduler);
         }
@@ -208,13 +245,17 @@ static void look_at_depth(struct fib_scheduler *scheduler)
 {
         uint32_t run = atomic_load_explicit(&scheduler->runcount, memory_order_relaxed);
         uint64_t length = (scheduler->pushed - run) + deque_length(&scheduler->ready);
+        bool was = scheduler_saturated(scheduler);
+        bool is = length >= (was ? SATURATED / 2 : SATURATED);
 
-        if (scheduler->saturated ==
-                    (length >= (scheduler->saturated ? SATURATED / 2 : SATURATED)) ||
-            scheduler->finished || scheduler->group->seeded)
+        if (was && scheduler->shares && scheduler_has_idle_peer(scheduler))
+                share_deep(scheduler, SHARED_AT_ONCE);
+        if (is == was || scheduler->finished || scheduler->group->seeded)
                 return;
-        scheduler->careful = scheduler->saturated = !scheduler->saturated;
-        if (!scheduler->saturated) {
+        atomic_store_explicit(&scheduler->saturated, is, memory_order_relaxed);
+        scheduler->careful = is;
+        if (!is) {
+                share_deep(scheduler, UINT_MAX);
                 queue_splice(&scheduler->deep, &scheduler->queue);
                 scheduler->queue = scheduler->deep;
                 scheduler->deep.head = NULL;

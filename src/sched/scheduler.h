@@ -13,7 +13,8 @@
  * at when the credit is used up, a number of tasks that take some twenty microseconds.
  *
  * With a thousand tasks in the queue the scheduler goes from breadth first to depth first: what a
- * task spawns or wakes runs next (`deep`), but for one turn in 64, so that nobody starves.  A tree
+ * task spawns or wakes runs next (`deep`), but for one turn in 64, which is the oldest task's; and
+ * now and then `deep` goes to the end of the queue, so that nobody starves.  A tree
  * of fibers is then as many stacks as it is deep, and not as it is wide.  (R. Halstead's "breadth
  * first until saturation, then depth first", 1985.)
  *
@@ -45,12 +46,12 @@ struct fib_scheduler {
         void *worker;  /* floor 4's */
         int credit;    /* tasks until descriptors and timers are looked at; `careful`: 0 */
         bool careful;  /* scheduler_next_slowly() for each task: a seed, finished(), or saturated */
-        bool saturated;  /* depth first; changes between tasks */
-        bool shares;     /* it has peers */
-        uint32_t pushed; /* to `queue` and `deep`; less runcount: how many are there */
-        unsigned seat;   /* biased-lock.h: the thread's */
-        int budget;      /* `careful`: what the credit would be */
-        int last_credit; /* what that was at the last look */
+        atomic_bool saturated; /* depth first; changes between tasks; thieves read it */
+        bool shares;           /* it has peers */
+        uint32_t pushed;       /* to `queue` and `deep`; less runcount: how many are there */
+        unsigned seat;         /* biased-lock.h: the thread's */
+        int budget;            /* `careful`: what the credit would be */
+        int last_credit;       /* what that was at the last look */
         int64_t last_look;
         int64_t spin_ns; /* how long it pays to watch the inbox before sleeping */
         struct random random;
@@ -59,7 +60,7 @@ struct fib_scheduler {
         size_t turn_left;   /* tasks until it is asked again */
         struct queue deep;  /* before `queue`, as long as `saturated` */
         struct link *place; /* in `deep`: the last one that the running task gave; NULL: none yet */
-        unsigned fairness;  /* tasks since one was taken from `queue` */
+        unsigned fairness;  /* tasks taken while `saturated` */
 
         /* Never changed while it can be reached. */
         struct group *group;
@@ -191,7 +192,20 @@ void scheduler_run(struct fib_scheduler *scheduler, bool (*finished)(void *arg),
 /* A push where peers may take it. */
 void scheduler_push_ready(struct fib_scheduler *scheduler, struct task *task);
 
-/* A push to `deep`. */
+/* Whether it goes depth first. */
+static ALWAYS_INLINE bool scheduler_saturated(const struct fib_scheduler *scheduler)
+{
+        return atomic_load_explicit(&scheduler->saturated, memory_order_relaxed);
+}
+
+/* Whether a scheduler of the group sleeps for want of work, and would find little. */
+static inline bool scheduler_has_idle_peer(struct fib_scheduler *scheduler)
+{
+        return atomic_load_explicit(&scheduler->group->sleepers, memory_order_relaxed) &&
+               deque_length(&scheduler->ready) < 64;
+}
+
+/* A push while `saturated`: to `deep`, if nobody else can use it. */
 void scheduler_push_deep(struct fib_scheduler *scheduler, struct task *task);
 
 /* Gives it a task from its own thread, behind all others; peers cannot take it. */
@@ -205,7 +219,7 @@ static ALWAYS_INLINE void scheduler_push_last(struct fib_scheduler *scheduler, s
 /* Gives it a task from its own thread.  Nothing can fail. */
 static ALWAYS_INLINE void scheduler_push(struct fib_scheduler *scheduler, struct task *task)
 {
-        if (unlikely(scheduler->saturated))
+        if (unlikely(scheduler_saturated(scheduler)))
                 scheduler_push_deep(scheduler, task);
         else if (task->stealable && scheduler->shares)
                 scheduler_push_ready(scheduler, task);

@@ -82,7 +82,7 @@ static bool is_behind(struct fib_scheduler *peer)
         uint64_t taken = deque_taken(&peer->ready);
         int64_t now;
 
-        if (length >= STEAL_AT_ONCE)
+        if (length >= STEAL_AT_ONCE || (length > 0 && scheduler_saturated(peer)))
                 return true;
         now = length ? clock_now() : 0;
         if (length == 0 ||
@@ -259,6 +259,25 @@ void scheduler_leave_idle(struct fib_scheduler *scheduler)
         pthread_mutex_unlock(&scheduler->group->lock);
 }
 
+/* Whether peers leave something, which they may come to by themselves.  Then they are not to be
+ * hindered in that meanwhile. */
+static bool peers_leave_work(struct fib_scheduler *scheduler)
+{
+        struct group *group = scheduler->group;
+
+        if (group->count == 1)
+                return false;
+        if (from_some_peer(scheduler, steal_inbox))
+                return true;
+        if (!from_some_peer(scheduler, peer_has_work))
+                return false;
+        if (group->crowded)
+                sched_yield();
+        else
+                cpu_relax();
+        return true;
+}
+
 static void go_to_sleep(struct fib_scheduler *scheduler)
 {
         struct group *group = scheduler->group;
@@ -272,11 +291,8 @@ static void go_to_sleep(struct fib_scheduler *scheduler)
          * in scheduler_offer. */
         atomic_thread_fence(memory_order_seq_cst);
         if (!stopping(scheduler) && inbox_empty(&scheduler->inbox) &&
-            timers_next(&scheduler->timers) >= deadline &&
-            !(group->count > 1 && (from_some_peer(scheduler, peer_has_work) ||
-                                   from_some_peer(scheduler, steal_inbox)))) {
+            timers_next(&scheduler->timers) >= deadline && !peers_leave_work(scheduler))
                 scheduler_sleep(scheduler, deadline);
-        }
         atomic_store_explicit(&scheduler->asleep_until, INT64_MIN, memory_order_relaxed);
         if (atomic_exchange_explicit(&scheduler->asleep, false, memory_order_seq_cst))
                 atomic_fetch_sub_explicit(&group->sleepers, 1, memory_order_relaxed);
