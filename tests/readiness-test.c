@@ -191,7 +191,7 @@ static void *close_under_waiters(void *arg)
                 waiters[n++] = spawn(read_byte, &fds[0]);
         }
         acceptor = spawn(wait_accept, &listener);
-        fib_sleep(5 * FIB_MILLISECOND);
+        fib_sleep(5 * FIB_MILLISECOND * slowness()); /* until all wait */
         ck_assert_int_eq(fib_close(fds[0]), 0);
         ck_assert_int_eq(fib_close(listener), 0);
         while (n > 0)
