@@ -381,7 +381,7 @@ void scheduler_run(struct fib_scheduler *scheduler, bool (*finished)(void *arg),
         scheduler->finished = finished;
         scheduler->finished_arg = arg;
         scheduler->turn_left = 0;
-        scheduler->careful = finished || scheduler->group->seeded;
+        scheduler->careful = finished || scheduler->group->seeded || scheduler_saturated(scheduler);
         scheduler->credit = scheduler->budget = scheduler->last_credit = 0;
         scheduler->last_look = clock_now();
         while (step(scheduler)) {

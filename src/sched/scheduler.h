@@ -13,10 +13,10 @@
  * at when the credit is used up, a number of tasks that take some twenty microseconds.
  *
  * With a thousand tasks in the queue the scheduler goes from breadth first to depth first: what a
- * task spawns or wakes runs next (`deep`), but for one turn in 64, which is the oldest task's; and
- * now and then `deep` goes to the end of the queue, so that nobody starves.  A tree
- * of fibers is then as many stacks as it is deep, and not as it is wide.  (R. Halstead's "breadth
- * first until saturation, then depth first", 1985.)
+ * task spawns or wakes runs next (`deep`).  A tree of fibers is then as many stacks as it is deep,
+ * and not as it is wide.  So that nobody starves, one task in 64 is the oldest one, and once in a
+ * million `deep` goes to the end of the queue.  (R. Halstead's "breadth first until saturation, then
+ * depth first", 1985.)
  *
  * Schedulers made together are a group: the peer set.  Steps, not a closed loop: an embedder
  * may call scheduler_next(), scheduler_poll() and scheduler_idle() from a loop of its own. */
