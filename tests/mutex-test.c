@@ -28,13 +28,20 @@ static void *hold_often(void *arg)
         return NULL;
 }
 
-static void *spawn_holders(void *arg)
+/* Waits for all: a run that is drained ends when all its fibers wait, though it were for threads. */
+static void *join_holders(void *arg)
 {
+        fib_fiber *fibers[FIBERS];
+
         for (uintptr_t i = 0; i < FIBERS; i++)
                 ck_assert_int_eq(fib_spawn_with(&(fib_spawn_options){ .parallel = true,
                                                                       .migratable = i % 2 },
-                                                hold_often, (void *)i, NULL),
+                                                hold_often, (void *)i, &fibers[i]),
                                  0);
+        for (int i = 0; i < FIBERS; i++) {
+                ck_assert_int_eq(fib_join(fibers[i], NULL), 0);
+                fib_fiber_unref(fibers[i]);
+        }
         return NULL;
 }
 
@@ -42,7 +49,7 @@ TEST_WORKERS(only_one_is_inside)
 {
         mutex = fib_mutex_new();
         rounds = scaled(2000);
-        drain_fibers(workers, spawn_holders, NULL);
+        run_fibers(workers, join_holders, NULL);
         ck_assert_int_eq(counter, FIBERS * (long)rounds);
         fib_mutex_unref(mutex);
 }
@@ -62,7 +69,7 @@ TEST_WORKERS(threads_and_fibers_share_one)
         rounds = scaled(1000);
         for (int i = 0; i < 2; i++)
                 ck_assert_int_eq(pthread_create(&threads[i], NULL, hold_in_thread, NULL), 0);
-        drain_fibers(workers, spawn_holders, NULL);
+        run_fibers(workers, join_holders, NULL);
         for (int i = 0; i < 2; i++)
                 pthread_join(threads[i], NULL);
         ck_assert_int_eq(counter, (FIBERS + 2) * (long)rounds);
