@@ -61,7 +61,7 @@ TEST(another_takes_it_from_its_owner_who_must_earn_it_again)
         ck_assert_int_eq(count_up(theirs, 1), 0);
         ck_assert_int_eq(count_up(mine, 1), 0);
         ck_assert_int_eq(count_up(0, 1), 0);
-        /* What earns it has doubled: 64 were enough at first. */
+        /* Now 256 entries earn it; 64 were enough at first. */
         ck_assert_int_eq(count_up(mine, 120), 0);
         ck_assert_int_gt(count_up(mine, 1000), 0);
         seat_give(mine);

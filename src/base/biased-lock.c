@@ -2,6 +2,7 @@
 #include "base/biased-lock.h"
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "platform/membarrier.h"
 
@@ -47,10 +48,15 @@ static void evict(struct biased_lock *lock, unsigned owner)
 
         if (most < EARN_MOST)
                 atomic_store_explicit(&earn, 4 * most, memory_order_relaxed);
+        /* Pairs with the load in biased_lock_enter. */
         atomic_store_explicit(&lock->seat, 0, memory_order_seq_cst);
         while (!membarrier_everywhere()) {
-                if (errno != ENOMEM)
-                        abort(); /* forbidden since it worked: the owner cannot be excluded */
+                if (errno != ENOMEM) {
+                        /* The owner cannot be excluded, and may be inside. */
+                        fputs("fibers: membarrier(2) fails, though it worked when the run began\n",
+                              stderr);
+                        abort();
+                }
                 spin(&rounds);
         }
         /* Pairs with the stores in biased_lock_enter and biased_lock_leave. */
